@@ -198,18 +198,19 @@ pub(crate) fn pick(
     {
         return Some(Arc::clone(due));
     }
-    let fits: [&dyn Fn(&Arc<Endpoint>) -> bool; 3] =
-        [&|e| e.is_up() && !avoided(e), &|e| e.is_up(), &|e| {
-            e.in_flight() < LAST_RESORT_IN_FLIGHT_MAX
-        }];
-    fits.iter().find_map(|fits| two_choices(endpoints, fits, random)).map(Arc::clone)
+    let has_room = |e: &Arc<Endpoint>| e.in_flight() < LAST_RESORT_IN_FLIGHT_MAX;
+    two_choices(endpoints, |e| e.is_up() && !avoided(e), random)
+        .or_else(|| two_choices(endpoints, |e| e.is_up(), random))
+        .or_else(|| two_choices(endpoints, |e| has_room(e) && !avoided(e), random))
+        .or_else(|| two_choices(endpoints, has_room, random))
+        .map(Arc::clone)
 }
 
 /// The less loaded of two different ones drawn among those that fit. Health may change between
 /// counting and drawing; then the first that fits is good enough.
 fn two_choices<'a>(
     endpoints: &'a [Arc<Endpoint>],
-    fits: &dyn Fn(&Arc<Endpoint>) -> bool,
+    fits: impl Fn(&Arc<Endpoint>) -> bool,
     random: u64,
 ) -> Option<&'a Arc<Endpoint>> {
     let usable = || endpoints.iter().filter(|e| fits(e));

@@ -21,6 +21,8 @@ pub mod time;
 pub mod upstream;
 
 #[cfg(all(test, not(loom)))]
+mod fixture;
+#[cfg(all(test, not(loom)))]
 mod simulation;
 
 pub use admission::{Decision, Reason, Shed, Slot, ThresholdView};

@@ -39,10 +39,9 @@ impl Route {
     /// Calls in flight *at the upstream* under which it admits; `None`: no limit. In shadow mode
     /// the limit that would hold.
     pub fn limit(&self) -> Option<u32> {
-        let limit = match self.lane.is_enforced() {
-            true => self.lane.limit().min(self.upstream.state.slots.limit()),
-            false => self.lane.limit(),
-        };
+        let word =
+            if self.lane.is_enforced() { self.upstream.state.slots.limit() } else { UNLIMITED };
+        let limit = self.lane.limit().min(word);
         (limit != UNLIMITED).then_some(limit)
     }
 

@@ -43,6 +43,7 @@ impl Reading {
     pub const CPU_MAX: f64 = 16.0;
 
     /// The reading without what cannot be true.
+    #[must_use]
     pub fn sound(self) -> Self {
         let workers = |v: &f64| v.is_finite() && (0.0..=WORKERS_MAX).contains(v);
         Self {

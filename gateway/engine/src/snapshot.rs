@@ -63,7 +63,9 @@ impl Snapshot {
         let routes = routes(&policy, &lanes, &upstreams, &functions);
         let hosts = Hosts::new(&routes);
         // Still under the lock: of two compilations the later one is the one in force.
-        upstreams.iter().for_each(|upstream| upstream.install(now));
+        for upstream in &upstreams {
+            upstream.install(now);
+        }
         entries.sweep(&policy);
         drop(entries);
         let live = live.clone();

@@ -23,6 +23,7 @@ impl Moment {
     }
 
     /// The moment `duration` later; the end of time where that is out of range.
+    #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }

@@ -12,7 +12,7 @@ use crate::time::Moment;
 const SAMPLES_MAX: usize = 60;
 
 /// What one sample covers.
-const SAMPLE_EVERY: Duration = Duration::from_secs(60);
+const SAMPLE_EVERY: Duration = Duration::from_mins(1);
 
 /// Limits under which a lane was healthy.
 #[derive(Debug, Default)]
