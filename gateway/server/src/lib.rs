@@ -11,6 +11,7 @@ pub mod screen;
 pub mod upstream;
 
 // What it passes along.
+pub mod authority;
 pub mod body;
 pub mod headers;
 
@@ -20,6 +21,8 @@ pub mod core;
 pub mod deadline;
 pub mod drain;
 pub mod plan;
+pub mod sense;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod worker;

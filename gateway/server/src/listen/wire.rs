@@ -23,8 +23,7 @@ use crate::screen::{Malformed, Part, RequestScreen};
 /// on a connection that is refused; elsewhere it is a path like any other.
 pub const REFUSED_PATH: &str = "/.well-known/sumun-refused";
 
-const REFUSED_REQUEST: &[u8] =
-    b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost: refused\r\n\r\n";
+const REFUSED_REQUEST: &[u8] = b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost: refused\r\n\r\n";
 
 /// One client connection as hyper sees it.
 pub struct Wire {
@@ -170,7 +169,10 @@ impl AsyncRead for Wire {
                 State::Refused => return Poll::Pending,
                 State::BodyBroken(kind) => {
                     this.connection.refused.set(Some(Unreadable::Malformed(kind)));
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, kind.code())));
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        kind.code(),
+                    )));
                 }
             }
             let from = buf.filled().len();

@@ -90,6 +90,14 @@ impl RequestScreen {
             && self.lines.is_empty()
     }
 
+    /// Bytes seen of a head that has not come whole: what must be held back from a parser.
+    pub fn partial_head_bytes(&self) -> usize {
+        match self.state {
+            State::Head => self.head.bytes + self.lines.kept_bytes(),
+            _ => 0,
+        }
+    }
+
     /// The head of the current message is complete, its body is not.
     pub fn in_body(&self) -> bool {
         matches!(self.state, State::Body(_))
