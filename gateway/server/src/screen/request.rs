@@ -72,6 +72,7 @@ impl RequestScreen {
                     Ok((taken, ended)) => {
                         at += taken;
                         if ended {
+                            self.lines.rest();
                             self.state = State::Head;
                         }
                     }

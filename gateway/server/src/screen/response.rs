@@ -106,6 +106,7 @@ impl ResponseScreen {
                     Ok((taken, ended)) => {
                         at += taken;
                         if ended {
+                            self.lines.rest();
                             self.state = State::Idle;
                         }
                     }
