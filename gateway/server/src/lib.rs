@@ -1,3 +1,10 @@
-//! Skeleton.
+//! What Sumun does: the gateway process.
+//!
+//! Policy says, engine decides, **server does**: it listens, forwards, stores, senses and reports.
+//! [`path`] is the request path; everything else serves it.
 
+pub mod body;
 pub mod demo;
+pub mod refusal;
+pub mod settings;
+pub mod telemetry;
