@@ -296,7 +296,7 @@ impl Graph {
         let version = String::from_utf8(version.stdout).unwrap();
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let output = Command::new(cargo)
-            .args(["metadata", "--format-version=1", "--locked", "--offline"])
+            .args(["metadata", "--format-version=1", "--locked"])
             .arg(format!("--filter-platform={host}"))
             .current_dir(root())
             .output()

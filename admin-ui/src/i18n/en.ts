@@ -18,8 +18,8 @@ const en = {
   cacheStore: "cache",
   policyProblems: (count: number) =>
     count === 1
-      ? "The policy files have 1 problem. The running policy stays; `sumun check` shows it with its line."
-      : `The policy files have ${count} problems. The running policy stays; \`sumun check\` shows each with its line.`,
+      ? "The policy files have 1 problem. The running policy stays; “sumun check” shows it with its line."
+      : `The policy files have ${count} problems. The running policy stays; “sumun check” shows each with its line.`,
 
   loading: "Waiting for the first figures …",
   noDataFor: (seconds: number) => `No data for ${seconds} s. The figures below are old.`,

@@ -19,7 +19,7 @@ const ko: Texts = {
   connections: "연결",
   cacheStore: "캐시",
   policyProblems: (count) =>
-    `정책 파일에 문제가 ${count}개 있습니다. 실행 중인 정책은 그대로 유지되며, \`sumun check\`가 문제마다 줄 번호를 알려 줍니다.`,
+    `정책 파일에 문제가 ${count}개 있습니다. 실행 중인 정책은 그대로 유지되며, “sumun check”가 문제마다 줄 번호를 알려 줍니다.`,
 
   loading: "첫 수치를 기다리는 중 …",
   noDataFor: (seconds) => `${seconds}초 동안 새 데이터가 없습니다. 아래 수치는 오래된 것입니다.`,

@@ -16,6 +16,9 @@ pub enum BodyError {
     /// The upstream sent nothing for longer than its response timeout.
     #[error("upstream sent nothing for too long")]
     UpstreamTimeout,
+    /// The client sent less than `limits.body_rate` for too long.
+    #[error("request body came too slowly")]
+    TooSlow,
     /// The client's body was cut, malformed or over its limit.
     #[error("request body failed")]
     Request(#[source] hyper::Error),
