@@ -7,12 +7,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers too")]
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
-use sumun::demo::{Demo, DemoAddresses};
-use sumun_tests::{Sumun, within};
+use sumun::demo::Demo;
+use sumun_tests::{DEADLINE, Sumun, within};
 
+use crate::demo::{any_ports, with_policies};
 use crate::tidy::root;
 
 /// Subcommands that the binary has by contract.
@@ -94,25 +94,8 @@ fn every_link_leads_somewhere() {
 
 #[tokio::test]
 async fn the_tour_shows_what_it_says() {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listen = DemoAddresses { mailbox: [any; 2], catalog: any, functions: any };
-    let demo = Demo::services_only(listen).unwrap();
-    let (at, usual) = (demo.addresses(), DemoAddresses::default());
-    let moved = [
-        (usual.mailbox[0], at.mailbox[0]),
-        (usual.mailbox[1], at.mailbox[1]),
-        (usual.catalog, at.catalog),
-        (usual.functions, at.functions),
-    ];
-    let mut gateway = Sumun::with();
-    for file in ["mail.yaml", "catalog.yaml", "functions.yaml"] {
-        let mut policy = read(&format!("policies/{file}"));
-        for (usual, here) in moved {
-            policy = policy.replace(&usual.to_string(), &here.to_string());
-        }
-        gateway = gateway.policy(file, &policy);
-    }
-    let gateway = gateway.start().await;
+    let demo = Demo::services_only(any_ports()).unwrap();
+    let gateway = with_policies(Sumun::with(), demo.addresses()).start().await;
     let steps = steps(&read("README.md"));
     assert!(steps.len() >= 5, "the tour is gone");
     for Step { command, printed } in steps {
@@ -120,6 +103,7 @@ async fn the_tour_shows_what_it_says() {
         let run = command.clone();
         let output = within(
             "a command of the tour",
+            DEADLINE,
             tokio::task::spawn_blocking(move || Command::new("sh").args(["-c", &run]).output()),
         );
         let output = output.await.unwrap().unwrap();

@@ -20,7 +20,9 @@ impl Clock {
 
     /// Now, monotonic.
     pub fn now(&self) -> Moment {
-        Moment::from_nanos(1 + u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX - 1))
+        Moment::from_nanos(
+            1 + u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX - 1),
+        )
     }
 
     /// Now, wall clock.

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use http::HeaderValue;
 use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
@@ -60,6 +61,8 @@ pub struct Core {
     pub deadlines: Deadlines,
     /// Its connections to upstreams.
     pub pools: Pools,
+    /// Its client connections: the drain waits for them.
+    pub connections: TaskTracker,
     /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
     pub via: [HeaderValue; 2],
     plan: RefCell<Rc<CorePlan>>,
@@ -76,7 +79,7 @@ impl Core {
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
         });
-        Self { shared, telemetry, deadlines, pools, via, plan }
+        Self { shared, telemetry, deadlines, pools, connections: TaskTracker::new(), via, plan }
     }
 
     /// Now.

@@ -45,13 +45,8 @@ impl Drain {
         self.begun.cancelled().await;
     }
 
-    /// Returns at the second step: no more connections.
-    pub async fn accepts_stopped(&self) {
-        self.stopped.cancelled().await;
-    }
-
-    /// Returns at the second step: connections without a call close.
-    pub async fn idle_closed(&self) {
+    /// Returns at the second step: no connection is accepted, those without a call close.
+    pub async fn stopped(&self) {
         self.stopped.cancelled().await;
     }
 

@@ -97,7 +97,8 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Whether the client asks for a WebSocket (RFC 6455 §4.1), and nothing else besides.
 pub fn asks_websocket(headers: &HeaderMap) -> bool {
     let mut upgrades = headers.get_all(UPGRADE).iter();
-    let websocket = upgrades.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let websocket =
+        upgrades.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     websocket
         && upgrades.next().is_none()
         && headers

@@ -11,6 +11,7 @@ pub mod screen;
 pub mod upstream;
 
 // What it passes along.
+pub mod authority;
 pub mod body;
 pub mod headers;
 
@@ -20,9 +21,11 @@ pub mod core;
 pub mod deadline;
 pub mod drain;
 pub mod plan;
+pub mod sense;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod worker;
 
 // What it is shown with.
 pub mod demo;

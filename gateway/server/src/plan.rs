@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use sumun_engine::endpoint::Endpoint;
-use sumun_engine::snapshot::{Route, Snapshot};
+use sumun_engine::{Endpoint, Route, Snapshot};
 
 use crate::telemetry::meters::RouteMeters;
 use crate::upstream::{Pool, Pools};
@@ -47,7 +46,9 @@ impl CorePlan {
                     meters: Arc::clone(meters),
                     policy: format!("{}#{}", route.policy.origin.file, route.policy.name).into(),
                     pools: endpoints
-                        .map(|endpoint| (Arc::clone(endpoint), pools.of(&endpoint.address, protocol)))
+                        .map(|endpoint| {
+                            (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))
+                        })
                         .collect(),
                 })
             })

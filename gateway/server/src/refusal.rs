@@ -213,14 +213,18 @@ impl Refusal {
         match &self.limit {
             Limit::Shed(shed) => Some(shed.retry_after),
             Limit::Quota(_) => Some(QUOTA_RETRY_AFTER),
-            Limit::None => {
-                (self.code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(UNABLE_RETRY_AFTER)
-            }
+            Limit::None => (self.code.status() == StatusCode::SERVICE_UNAVAILABLE)
+                .then_some(UNABLE_RETRY_AFTER),
         }
     }
 
     /// The response. gRPC callers get a trailers-only answer, others a problem.
-    pub fn response(&self, caller: Caller, route: Option<&RoutePlan>, trace: &Trace) -> Response<Body> {
+    pub fn response(
+        &self,
+        caller: Caller,
+        route: Option<&RoutePlan>,
+        trace: &Trace,
+    ) -> Response<Body> {
         let row = self.code.row();
         let mut response = if caller.grpc {
             self.grpc_response(&row)
@@ -234,7 +238,8 @@ impl Refusal {
         };
         let headers = response.headers_mut();
         let error = self.proxy_error.unwrap_or(row.proxy_error);
-        headers.insert(PROXY_STATUS, text(format!("sumun; error={error}; details=\"{}\"", row.text)));
+        headers
+            .insert(PROXY_STATUS, text(format!("sumun; error={error}; details=\"{}\"", row.text)));
         if let Some(after) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
             self.rate_limit(headers, after);
@@ -293,7 +298,10 @@ impl Refusal {
         };
         put(format_args!(
             "{{\"type\":\"urn:sumun:problem:{}\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{}\",\"code\":\"{}\"",
-            row.text, row.status.as_u16(), self.detail, row.text,
+            row.text,
+            row.status.as_u16(),
+            self.detail,
+            row.text,
         ));
         match route {
             Some(plan) => put(format_args!(",\"route\":\"{}\"", plan.route.policy.name)),
@@ -314,7 +322,8 @@ impl Refusal {
         let after = self.retry_after().map_or(0, millis);
         put(format_args!(
             ",\"signal\":\"{signal}\",\"observed\":{},\"threshold\":{},\"retry_after_ms\":{after}}}",
-            rounded(observed), rounded(threshold),
+            rounded(observed),
+            rounded(threshold),
         ));
         json
     }

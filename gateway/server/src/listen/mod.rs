@@ -67,7 +67,7 @@ pub async fn accept(core: Rc<Core>, listener: StdListener) -> io::Result<()> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = core.shared.drain.accepts_stopped() => break,
+            () = core.shared.drain.stopped() => break,
         };
         match accepted {
             Ok((stream, peer)) => admit(&core, stream, peer),
@@ -101,7 +101,7 @@ fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     let core = Rc::clone(core);
     match Counted::new(&core.shared.connections, core.shared.connections_max) {
         Some(counted) => {
-            tokio::task::spawn_local(async move {
+            core.connections.clone().spawn_local(async move {
                 let _counted = counted;
                 // Small answers go out at once; hyper batches head and body itself.
                 let _ = stream.set_nodelay(true);

@@ -52,7 +52,12 @@ const H2_RESETS_MAX: usize = 64;
 const H2_PING_EVERY: Duration = Duration::from_secs(30);
 
 /// Serves one accepted connection to its end.
-pub async fn serve(core: Rc<Core>, transport: Transport, peer: std::net::SocketAddr, h2: Option<bool>) {
+pub async fn serve(
+    core: Rc<Core>,
+    transport: Transport,
+    peer: std::net::SocketAddr,
+    h2: Option<bool>,
+) {
     let mut transport = transport;
     let sniff = sniff(&mut transport, h2);
     let limits = &core.shared.settings.limits;
@@ -117,7 +122,7 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         .max_buf_size(limits.header_bytes.max(H1_WRITE_BYTES_MAX));
     let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
     let mut guard = Guard::new(core, connection);
-    let mut leaving = std::pin::pin!(core.shared.drain.idle_closed());
+    let mut leaving = std::pin::pin!(core.shared.drain.stopped());
     let mut left = false;
     let served = poll_fn(|cx| {
         if !left && leaving.as_mut().poll(cx).is_ready() {
@@ -138,9 +143,7 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         drop(guard);
         tunnel::run(core, client, parts.read_buf, tunnel).await;
     } else {
-        let closing = poll_fn(|cx| {
-            tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut client), cx)
-        });
+        let closing = poll_fn(|cx| tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut client), cx));
         let _ = within(core, Duration::from_secs(1), closing).await;
         linger(core, client).await;
     }

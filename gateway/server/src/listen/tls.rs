@@ -52,10 +52,9 @@ pub fn acceptor(settings: &TlsSettings) -> Result<TlsAcceptor, TlsError> {
             for authority in certificates("tls.client_ca", path)? {
                 roots.add(authority).map_err(TlsError::Identity)?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    .build()
-                    .map_err(TlsError::Verifier)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(TlsError::Verifier)?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -64,10 +63,7 @@ pub fn acceptor(settings: &TlsSettings) -> Result<TlsAcceptor, TlsError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn certificates(
-    what: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |source| TlsError::Pem { what, path: path.to_owned(), source };
     let found: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(failed)?

@@ -23,8 +23,7 @@ use crate::screen::{Malformed, Part, RequestScreen};
 /// on a connection that is refused; elsewhere it is a path like any other.
 pub const REFUSED_PATH: &str = "/.well-known/sumun-refused";
 
-const REFUSED_REQUEST: &[u8] =
-    b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost: refused\r\n\r\n";
+const REFUSED_REQUEST: &[u8] = b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost: refused\r\n\r\n";
 
 /// One client connection as hyper sees it.
 pub struct Wire {
@@ -125,15 +124,14 @@ impl Wire {
                 }
             }
             Err(violation) => {
-                // What was held is the violating head itself.
-                self.held.clear();
-                buf.set_filled(from + violation.valid);
+                // What was held began an earlier, complete message; else it is the violating head.
+                if violation.valid > 0 {
+                    self.ready.unsplit(self.held.split());
+                    self.ready.extend_from_slice(&fresh[..violation.valid]);
+                }
+                buf.set_filled(from);
                 match violation.part {
-                    Part::Head => {
-                        self.ready.extend_from_slice(&buf.filled()[from..]);
-                        buf.set_filled(from);
-                        self.refuse(Unreadable::Malformed(violation.kind));
-                    }
+                    Part::Head => self.refuse(Unreadable::Malformed(violation.kind)),
                     Part::Body => self.state = State::BodyBroken(violation.kind),
                 }
             }
@@ -170,7 +168,10 @@ impl AsyncRead for Wire {
                 State::Refused => return Poll::Pending,
                 State::BodyBroken(kind) => {
                     this.connection.refused.set(Some(Unreadable::Malformed(kind)));
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, kind.code())));
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        kind.code(),
+                    )));
                 }
             }
             let from = buf.filled().len();

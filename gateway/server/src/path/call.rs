@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Version, request};
 use hyper::body::Incoming;
 use sumun_engine::time::Moment;
 
 use super::settle::Settlement;
+use crate::authority::Authority;
 use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
@@ -60,64 +60,6 @@ pub struct Opened {
     pub path_doubt: Option<&'static str>,
     /// Whether the client asks for a WebSocket.
     pub websocket: bool,
-}
-
-/// Whom the client asks for: `Host`, `:authority` or the authority of an absolute target.
-pub struct Authority {
-    value: HeaderValue,
-    host_len: usize,
-    lower: Option<Box<str>>,
-}
-
-impl Authority {
-    /// Host and port as the client wrote them.
-    pub fn value(&self) -> &HeaderValue {
-        &self.value
-    }
-
-    /// Host and port, lower case; the port as written.
-    pub fn text(&self) -> &str {
-        match &self.lower {
-            Some(lower) => lower,
-            // Only visible ASCII passes `parse`.
-            None => self.value.to_str().unwrap_or_default(),
-        }
-    }
-
-    /// The host, lower case, without port.
-    pub fn host(&self) -> &str {
-        &self.text()[..self.host_len]
-    }
-
-    /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2): no user, no path, no space.
-    fn parse(value: HeaderValue) -> Option<Self> {
-        let bytes = value.as_bytes();
-        let host_len = match bytes.first()? {
-            b'[' => {
-                let end = memchr::memchr(b']', bytes)?;
-                let inner = bytes[1..end].iter();
-                (end > 2 && inner.clone().all(|b| b.is_ascii_hexdigit() || b":.".contains(b)))
-                    .then_some(end + 1)?
-            }
-            _ => {
-                let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-                (end > 0 && bytes[..end].iter().all(|b| is_reg_name(*b))).then_some(end)?
-            }
-        };
-        let port_ok = match &bytes[host_len..] {
-            [] => true,
-            [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-            _ => false,
-        };
-        let upper = bytes.iter().any(u8::is_ascii_uppercase);
-        let lower = if upper { Some(value.to_str().ok()?.to_ascii_lowercase().into()) } else { None };
-        port_ok.then_some(Self { value, host_len, lower })
-    }
-}
-
-/// `reg-name` of RFC 3986 §3.2.2 without `%`: no service is called by an encoded name.
-fn is_reg_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 // === impl Call ===

@@ -146,7 +146,12 @@ async fn try_once(
 ) -> Result<Answer, Failed> {
     let Some(pool) = plan.pool(endpoint) else {
         // A snapshot's upstream and its plan's pools are made together.
-        return Err(Failed::no_pool(request));
+        return Err(Failed {
+            code: Code::NoEndpoint,
+            error: "proxy_internal_error",
+            unsent: Some(request),
+            reused: false,
+        });
     };
     call.settlement.load = Some(endpoint.begin());
     let started = call.core.now();
@@ -154,7 +159,7 @@ async fn try_once(
     let attempt = slot.map(|slot| {
         slot.insert(Attempt {
             span_id: call.core.telemetry.span_id(),
-            endpoint: Arc::clone(&endpoint.label),
+            endpoint: Arc::clone(&endpoint.address.host),
             started_ns: started.nanos(),
             head_ns: 0,
             status: 0,
@@ -206,7 +211,7 @@ async fn finish(
         return Ok(Response::from_parts(head, Body::Empty));
     }
     headers::strip_hop_by_hop(&mut head.headers);
-    Ok(Response::from_parts(head, Body::Upstream(body)))
+    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
 }
 
 /// Of a 101's hop-by-hop fields only the upgrade itself is passed on.

@@ -5,13 +5,13 @@
 
 mod call;
 
-mod open;
-mod route;
-mod recall;
 mod admit;
-mod reserve;
 mod forward;
+mod open;
+mod recall;
 mod remember;
+mod reserve;
+mod route;
 pub mod settle;
 
 use std::rc::Rc;
@@ -20,8 +20,8 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-pub use self::call::Caller;
 use self::call::Call;
+pub use self::call::Caller;
 use self::settle::Settled;
 use crate::body::Body;
 use crate::core::Core;

@@ -9,7 +9,8 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Version, request};
 use hyper::body::Incoming;
 
-use super::call::{Authority, Call, Opened};
+use super::call::{Call, Opened};
+use crate::authority::Authority;
 use crate::headers;
 use crate::listen::REFUSED_PATH;
 use crate::listen::connection::Unreadable;
@@ -45,9 +46,10 @@ pub fn open(call: &Call, request: Request<Incoming>) -> Result<Opened, Refusal> 
 
 fn unreadable(why: Unreadable) -> Refusal {
     match why {
-        Unreadable::TooSlow => {
-            Refusal::new(Code::RequestTimeout, "the request head took longer than limits.header_time")
-        }
+        Unreadable::TooSlow => Refusal::new(
+            Code::RequestTimeout,
+            "the request head took longer than limits.header_time",
+        ),
         Unreadable::Malformed(kind) => {
             let code = match kind.status() {
                 431 => Code::HeadTooLarge,

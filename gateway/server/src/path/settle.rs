@@ -40,7 +40,15 @@ impl Settlement {
     /// Begins a call.
     pub fn new(record: CallRecord, core: Rc<Core>, connection: Rc<Connection>) -> Box<Self> {
         connection.calls.set(connection.calls.get() + 1);
-        Box::new(Self { record, slot: None, permit: None, load: None, sent: None, core, connection })
+        Box::new(Self {
+            record,
+            slot: None,
+            permit: None,
+            load: None,
+            sent: None,
+            core,
+            connection,
+        })
     }
 }
 

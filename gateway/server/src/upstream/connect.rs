@@ -46,7 +46,8 @@ pub fn tls_connector() -> Result<TlsConnector, rustls::Error> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     // Another part of the process may have installed the same provider first: that is fine.
     let _ = provider.install_default();
-    rustls::ClientConfig::with_platform_verifier().map(|config| TlsConnector::from(Arc::new(config)))
+    rustls::ClientConfig::with_platform_verifier()
+        .map(|config| TlsConnector::from(Arc::new(config)))
 }
 
 /// Connects; returns the transport and whether HTTP/2 is spoken on it.

@@ -184,12 +184,7 @@ fn too_slow() -> Failed {
 }
 
 fn malformed() -> Failed {
-    Failed {
-        code: Code::UpstreamReset,
-        error: "http_upgrade_failed",
-        unsent: None,
-        reused: false,
-    }
+    Failed { code: Code::UpstreamReset, error: "http_upgrade_failed", unsent: None, reused: false }
 }
 
 /// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3).

@@ -14,4 +14,5 @@ mod wire;
 pub use self::connect::{ConnectError, tls_connector};
 pub use self::exchange::{Answer, Exchange, Failed};
 pub use self::pool::{Pool, Pools};
+pub use self::receive::UpstreamBody;
 pub use self::send::{Progress, RequestBody};

@@ -191,7 +191,9 @@ impl Pool {
 
     fn prune(&self, now_tick: u64) {
         let oldest = now_tick.saturating_sub(ticks(IDLE_TIME_MAX));
-        self.idle.borrow_mut().retain(|idle| idle.since >= oldest && !idle.connection.sender.is_closed());
+        self.idle
+            .borrow_mut()
+            .retain(|idle| idle.since >= oldest && !idle.connection.sender.is_closed());
         let mut shared = self.shared.borrow_mut();
         if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
             *shared = None;
