@@ -26,3 +26,6 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod worker;
+
+// What it is shown with.
+pub mod demo;
