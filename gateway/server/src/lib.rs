@@ -4,6 +4,8 @@
 //! [`path`] is the request path; everything else serves it.
 
 pub mod body;
+pub mod cli;
 pub mod refusal;
+pub mod reload;
 pub mod settings;
 pub mod telemetry;
