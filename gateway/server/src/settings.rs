@@ -118,3 +118,23 @@ pub struct Network {
     /// Length of the prefix, bits.
     pub prefix: u8,
 }
+
+impl Network {
+    /// Whether an address is in it; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: std::net::IpAddr) -> bool {
+        use std::net::IpAddr::{V4, V6};
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (V4(net), V4(ip)) => {
+                let shift = 32 - u32::from(self.prefix.min(32));
+                let (net, ip) = (net.to_bits(), ip.to_bits());
+                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            }
+            (V6(net), V6(ip)) => {
+                let shift = 128 - u32::from(self.prefix.min(128));
+                let (net, ip) = (net.to_bits(), ip.to_bits());
+                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            }
+            _ => false,
+        }
+    }
+}

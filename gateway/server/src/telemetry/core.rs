@@ -76,9 +76,9 @@ impl CoreTelemetry {
     }
 
     /// Counts, logs and keeps a finished call. Call it exactly once for each.
-    pub fn settle(&self, record: CallRecord) {
+    pub fn settle(&self, record: &CallRecord) {
         let meters = record.route.as_ref().unwrap_or(self.telemetry.unrouted());
-        meters.count(self.core, &record);
+        meters.count(self.core, record);
         let method = method_index(&record.method);
         for attempt in record.attempts.iter().flatten() {
             self.with_endpoint(&attempt.endpoint, |endpoint| {
@@ -86,7 +86,7 @@ impl CoreTelemetry {
             });
         }
         if let Some(log) = &self.log {
-            log.write(&record);
+            log.write(record);
         }
         if let Some(spans) = &self.spans {
             spans.offer(record);

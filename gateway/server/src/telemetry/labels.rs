@@ -33,37 +33,7 @@ pub fn method_label(index: u8) -> &'static str {
 }
 
 /// Codes of refusal.
-pub const CODES: usize = Code::Internal as usize + 1;
-
-/// Every code with its text, in the order of the enum.
-pub const CODE_LABELS: [&str; CODES] = [
-    "bad_request",
-    "route_unknown",
-    "method_not_allowed",
-    "rps_over",
-    "cpu_over",
-    "workers_over",
-    "quota_full",
-    "body_too_large",
-    "head_too_large",
-    "target_too_long",
-    "request_timeout",
-    "not_cached",
-    "version_unknown",
-    "loop",
-    "upstream_unreachable",
-    "upstream_reset",
-    "upstream_timeout",
-    "no_endpoint",
-    "draining",
-    "gateway_overloaded",
-    "internal",
-];
-
-/// The text of a code.
-pub fn code_label(code: Code) -> &'static str {
-    CODE_LABELS[code as usize]
-}
+pub const CODES: usize = Code::ALL.len();
 
 /// Ways the cache takes part.
 pub const CACHE_RESULTS: usize = CacheResult::Bypass as usize + 1;

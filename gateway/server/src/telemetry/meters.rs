@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use sumun_engine::Moment;
 use sumun_policy::policy::{self, Class, Mode};
 use sumun_policy::units::Name;
 
 use super::cells::{Counter, HistogramSum, PerCore, SeriesKey, SeriesTable};
-use super::labels::{CACHE_LABELS, CACHE_RESULTS, CODE_LABELS, CODES, method_index};
+use super::labels::{CACHE_LABELS, CACHE_RESULTS, CODES, method_index};
 use super::record::{Attempt, CacheResult, CallRecord};
 use super::window::{self, Fine, RouteView, Window};
 use crate::refusal::Code;
@@ -211,6 +212,7 @@ impl RouteMeters {
 
     /// What the counters stand at.
     pub fn totals(&self) -> RouteTotals {
+        let codes = Code::ALL.map(Code::as_str);
         let by = |labels: &[&'static str], pick: &dyn Fn(&RouteCell, usize) -> u64| {
             let count = |index| self.cells.made().map(|cell| pick(cell, index)).sum::<u64>();
             let counts = labels.iter().enumerate().map(|(index, label)| (*label, count(index)));
@@ -219,9 +221,9 @@ impl RouteMeters {
         RouteTotals {
             admitted: self.cells.sum(|cell| &cell.admitted[0]),
             admitted_shadow: self.cells.sum(|cell| &cell.admitted[1]),
-            refused: by(&CODE_LABELS, &|cell, index| cell.refused[index].get()),
-            shadow: by(&CODE_LABELS, &|cell, index| cell.shadow[index].get()),
-            stale: by(&CODE_LABELS, &|cell, index| cell.stale[index].get()),
+            refused: by(&codes, &|cell, index| cell.refused[index].get()),
+            shadow: by(&codes, &|cell, index| cell.shadow[index].get()),
+            stale: by(&codes, &|cell, index| cell.stale[index].get()),
             cache: by(&CACHE_LABELS, &|cell, index| cell.cache[index].get()),
         }
     }
@@ -237,8 +239,9 @@ impl RouteMeters {
         self.window.lock().sample(now_ns, calls, || self.fine());
     }
 
-    /// Live numbers at `now_ns` (monotonic, of the clock that telemetry was built with).
-    pub fn view(&self, now_ns: u64) -> RouteView {
+    /// Live numbers.
+    pub fn view(&self, now: Moment) -> RouteView {
+        let now_ns = now.nanos();
         let window = self.window.lock();
         let rate = window.rate(now_ns, self.calls());
         let latency = window.latency(&self.fine());
@@ -294,8 +297,8 @@ fn client_key(method: u8, attempt: &Attempt) -> SeriesKey {
 
 /// Takes a key apart: method index, status (0: none), failure.
 pub(super) fn split_key(key: SeriesKey) -> (u8, u16, Option<&'static str>) {
-    let failure = ((key >> 24) as usize).checked_sub(1).and_then(|code| CODE_LABELS.get(code));
-    ((key >> 16) as u8, key as u16, failure.copied())
+    let failure = ((key >> 24) as usize).checked_sub(1).and_then(|code| Code::ALL.get(code));
+    ((key >> 16) as u8, key as u16, failure.map(|code| code.as_str()))
 }
 
 /// Durations of the attempts at one endpoint, up to the response head.

@@ -13,7 +13,6 @@
 
 mod access;
 pub mod cells;
-pub mod clock;
 mod core;
 pub mod exposition;
 pub mod families;
@@ -28,6 +27,7 @@ mod registry;
 pub mod sampling;
 mod spans;
 pub mod traceparent;
+mod wall;
 pub mod window;
 
 use std::sync::{Arc, Weak};
@@ -41,7 +41,6 @@ use tokio::task::AbortHandle;
 
 use self::access::AccessLog;
 use self::cells::Counter;
-use self::clock::Clock;
 pub use self::core::CoreTelemetry;
 use self::families::{Sources, Totals};
 use self::gauges::{Gauges, LiveState};
@@ -52,6 +51,8 @@ use self::otlp::{Flush, OtlpError, TaskEnds, TraceTask};
 use self::process::ProcessState;
 use self::registry::Registry;
 use self::spans::{RingState, SpanRing};
+use self::wall::Wall;
+use crate::clock::Clock;
 use crate::settings::AccessLogSettings;
 
 /// How often rates and quantiles are sampled.
@@ -86,6 +87,7 @@ pub enum TelemetryError {
 /// Telemetry of one process.
 pub struct Telemetry {
     clock: Clock,
+    wall: Wall,
     scheme: &'static str,
     cores: usize,
     otel: OtelSettings,
@@ -118,7 +120,8 @@ impl Telemetry {
         // Clients of gRPC look for the runtime when they are made.
         let _within = background.enter();
         let TelemetrySettings { access_log, cores, scheme, otel, clock } = settings;
-        let log = AccessLog::start(&access_log, cores, clock).map_err(TelemetryError::AccessLog)?;
+        let wall = Wall::of(&clock);
+        let log = AccessLog::start(&access_log, cores, wall).map_err(TelemetryError::AccessLog)?;
         let unsent = Arc::new(Counter::default());
         let (flushes, flush_requests) = mpsc::channel(1);
         let mut rings = Rings { taken: vec![false; cores], ..Rings::default() };
@@ -131,7 +134,7 @@ impl Telemetry {
             rings.free = ends.into_iter().map(Some).collect();
             let dropped = Arc::clone(&unsent);
             let ends = TaskEnds { drains, wake, flushes: flush_requests, dropped };
-            let task = TraceTask::new(&otel, receiver, clock, scheme, &instance(), ends)?;
+            let task = TraceTask::new(&otel, receiver, wall, scheme, &instance(), ends)?;
             tasks.push(background.spawn(task.run()).abort_handle());
         }
         let telemetry = Arc::new(Self {
@@ -140,6 +143,7 @@ impl Telemetry {
             background: background.clone(),
             tasks: Mutex::new(tasks),
             clock,
+            wall,
             scheme,
             cores,
             otel,
@@ -186,7 +190,7 @@ impl Telemetry {
     pub fn push_metrics(self: &Arc<Self>, live: Weak<dyn Gauges>) -> Result<(), TelemetryError> {
         let Some(receiver) = &self.otel.metrics else { return Ok(()) };
         let _within = self.background.enter();
-        let started = self.clock.unix_ns(0);
+        let started = self.wall.unix_ns(0);
         let sender = MetricsSender::new(&self.otel, receiver, started, &instance())?;
         let every = self.otel.metrics_every;
         let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));
@@ -232,7 +236,7 @@ impl Telemetry {
     }
 
     fn families(&self, live: &LiveState) -> Vec<families::Family> {
-        let process = ProcessState::read(self.clock.unix_ns(0) as f64 / 1e9);
+        let process = ProcessState::read(self.wall.unix_ns(0) as f64 / 1e9);
         families::gather(&Sources {
             routes: &self.registry.routes(),
             endpoints: &self.registry.endpoints(),
@@ -268,7 +272,7 @@ async fn sample(telemetry: Weak<Telemetry>) {
     loop {
         tick.tick().await;
         let Some(telemetry) = telemetry.upgrade() else { return };
-        telemetry.registry.tick(telemetry.clock.now_ns());
+        telemetry.registry.tick(telemetry.clock.now().nanos());
     }
 }
 
@@ -285,7 +289,7 @@ async fn push(
         tick.tick().await;
         let gathered = match (telemetry.upgrade(), live.upgrade()) {
             (Some(telemetry), Some(live)) => {
-                let now_ns = telemetry.clock.unix_ns(telemetry.clock.now_ns());
+                let now_ns = telemetry.wall.unix_ns(telemetry.clock.now().nanos());
                 (telemetry.families(&live.read()), now_ns)
             }
             _ => return,

@@ -83,12 +83,12 @@ impl Path {
 // === impl SpanRecord ===
 
 impl SpanRecord {
-    fn new(record: CallRecord) -> Self {
+    fn new(record: &CallRecord) -> Self {
         Self {
-            verdict: Verdict::of(&record),
+            verdict: Verdict::of(record),
             method: method_label(method_index(&record.method)),
             path: Path::new(record.path.path()),
-            route: record.route,
+            route: record.route.clone(),
             trace: record.trace,
             started_ns: record.started_ns,
             ended_ns: record.ended_ns,
@@ -99,7 +99,7 @@ impl SpanRecord {
             shed: record.shed,
             shadow: record.shadow,
             cache: record.cache,
-            attempts: record.attempts,
+            attempts: record.attempts.clone(),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             complete: record.complete,
@@ -166,13 +166,13 @@ pub(super) fn ring(core: usize, wake: Arc<Notify>) -> (SpanRing, SpanDrain) {
 
 impl SpanRing {
     /// Keeps the call's spans where they are to be kept; never waits.
-    pub(super) fn offer(&self, record: CallRecord) {
+    pub(super) fn offer(&self, record: &CallRecord) {
         if !record.trace.sampled {
-            if !is_notable(&record) {
+            if !is_notable(record) {
                 return;
             }
-            if !self.may_keep(&record) {
-                return self.shared.dropped.add(spans_of(&record));
+            if !self.may_keep(record) {
+                return self.shared.dropped.add(spans_of(record));
             }
         }
         match self.sender.try_send(SpanRecord::new(record)) {

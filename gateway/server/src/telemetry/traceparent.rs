@@ -67,8 +67,19 @@ fn hex(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// The header for a call that `span_id` makes within `trace`.
-pub fn header(trace: &Trace, span_id: u64) -> HeaderValue {
+impl Trace {
+    /// The header for a call that the SERVER span makes itself.
+    pub fn to_header(&self) -> HeaderValue {
+        header(self, self.span_id)
+    }
+
+    /// The header for a call of the CLIENT span `span_id`: the upstream's span becomes its child.
+    pub fn to_header_of(&self, span_id: u64) -> HeaderValue {
+        header(self, span_id)
+    }
+}
+
+fn header(trace: &Trace, span_id: u64) -> HeaderValue {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     write_hex(&mut text[3..35], trace.trace_id);
     write_hex(&mut text[36..52], u128::from(span_id));

@@ -3,10 +3,10 @@
 //! What a client sends can't forge a line: JSON strings are escaped by RFC 8259, in the common
 //! format every control character, quote, backslash and byte above ASCII becomes `\xHH`.
 
-use super::super::clock::Clock;
-use super::super::labels::{cache_label, code_label};
+use super::super::labels::cache_label;
 use super::super::record::CallRecord;
 use super::super::traceparent::write_hex;
+use super::super::wall::Wall;
 
 /// Bytes kept of a path in a line; longer ones are cut.
 const PATH_BYTES_MAX: usize = 2048;
@@ -14,7 +14,7 @@ const PATH_BYTES_MAX: usize = 2048;
 /// Writes lines; keeps the text of the current second, the same for thousands of lines.
 #[derive(Debug)]
 pub(super) struct LineWriter {
-    clock: Clock,
+    wall: Wall,
     second: u64,
     /// `2026-11-22T01:36:00`
     iso: [u8; 19],
@@ -25,13 +25,13 @@ pub(super) struct LineWriter {
 // === impl LineWriter ===
 
 impl LineWriter {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, second: u64::MAX, iso: [b'0'; 19], ncsa: [b'0'; 26] }
+    pub(super) fn new(wall: Wall) -> Self {
+        Self { wall, second: u64::MAX, iso: [b'0'; 19], ncsa: [b'0'; 26] }
     }
 
     /// One JSON object. Fields that have no value are left out.
     pub(super) fn json(&mut self, out: &mut Vec<u8>, record: &CallRecord) {
-        let millis = self.turn_to(self.clock.unix_ns(record.started_ns));
+        let millis = self.turn_to(self.wall.unix_ns(record.started_ns));
         out.extend_from_slice(b"{\"time\":\"");
         out.extend_from_slice(&self.iso);
         out.push(b'.');
@@ -45,7 +45,7 @@ impl LineWriter {
         }
         number(out, "status", u64::from(record.status));
         if let Some(code) = record.refusal {
-            field(out, "code", code_label(code));
+            field(out, "code", code.as_str());
         }
         name(out, "duration_ms");
         duration_ms(out, record);
@@ -76,7 +76,7 @@ impl LineWriter {
 
     /// `peer - - [time] "request line" status bytes seconds`
     pub(super) fn common(&mut self, out: &mut Vec<u8>, record: &CallRecord) {
-        self.turn_to(self.clock.unix_ns(record.started_ns));
+        self.turn_to(self.wall.unix_ns(record.started_ns));
         display(out, record.peer);
         out.extend_from_slice(b" - - [");
         out.extend_from_slice(&self.ncsa);

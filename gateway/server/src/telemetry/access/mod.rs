@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::cells::Counter;
-use super::clock::Clock;
 use super::record::CallRecord;
+use super::wall::Wall;
 use crate::settings::{AccessLogFormat, AccessLogSettings};
 
 use line::LineWriter;
@@ -33,7 +33,7 @@ const EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct AccessLog {
     format: AccessLogFormat,
-    clock: Clock,
+    wall: Wall,
     shared: Arc<Shared>,
 }
 
@@ -79,7 +79,7 @@ impl AccessLog {
     pub(super) fn start(
         settings: &AccessLogSettings,
         cores: usize,
-        clock: Clock,
+        wall: Wall,
     ) -> io::Result<Option<Self>> {
         if settings.format == AccessLogFormat::Off {
             return Ok(None);
@@ -97,7 +97,7 @@ impl AccessLog {
         std::thread::Builder::new()
             .name("sumun-access-log".to_owned())
             .spawn(move || writer.run(sink))?;
-        Ok(Some(Self { format: settings.format, clock, shared }))
+        Ok(Some(Self { format: settings.format, wall, shared }))
     }
 
     /// The end of `core`; each core's may be taken once.
@@ -106,7 +106,7 @@ impl AccessLog {
             core,
             format: self.format,
             shared: Arc::clone(&self.shared),
-            lines: LineWriter::new(self.clock).into(),
+            lines: LineWriter::new(self.wall).into(),
         }
     }
 

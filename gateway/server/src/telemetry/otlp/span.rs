@@ -9,16 +9,16 @@ use opentelemetry::trace::{
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::super::clock::Clock;
 use super::super::families::split_address;
-use super::super::labels::{cache_label, code_label};
+use super::super::labels::cache_label;
 use super::super::record::{Attempt, ShedRecord};
 use super::super::spans::SpanRecord;
+use super::super::wall::Wall;
 
 /// What every span of this process has in common.
 #[derive(Debug)]
 pub(super) struct SpanContextOf {
-    pub(super) clock: Clock,
+    pub(super) wall: Wall,
     pub(super) scheme: &'static str,
     pub(super) scope: InstrumentationScope,
 }
@@ -52,8 +52,8 @@ impl SpanContextOf {
             parent_span_is_remote: parent.is_some(),
             span_kind: SpanKind::Server,
             name,
-            start_time: self.clock.wall(record.started_ns),
-            end_time: self.clock.wall(record.ended_ns),
+            start_time: self.wall.at(record.started_ns),
+            end_time: self.wall.at(record.ended_ns),
             attributes,
             dropped_attributes_count: 0,
             events: SpanEvents::default(),
@@ -97,7 +97,7 @@ impl SpanContextOf {
         }
         // A client calls every 4xx and 5xx an error (semantic conventions, span status).
         let error = match (attempt.failed, attempt.status) {
-            (Some(code), _) => Some(code_label(code).to_owned()),
+            (Some(code), _) => Some(code.as_str().to_owned()),
             (None, status @ 400..) => Some(status.to_string()),
             _ => None,
         };
@@ -111,8 +111,8 @@ impl SpanContextOf {
             parent_span_is_remote: false,
             span_kind: SpanKind::Client,
             name: record.method.into(),
-            start_time: self.clock.wall(attempt.started_ns),
-            end_time: self.clock.wall(ended_ns),
+            start_time: self.wall.at(attempt.started_ns),
+            end_time: self.wall.at(ended_ns),
             attributes,
             dropped_attributes_count: 0,
             events: SpanEvents::default(),
@@ -144,14 +144,14 @@ fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
         attributes.push(KeyValue::new("sumun.function", function.as_str().to_owned()));
     }
     if let Some(code) = record.refusal {
-        attributes.push(KeyValue::new("sumun.reason", code_label(code)));
+        attributes.push(KeyValue::new("sumun.reason", code.as_str()));
     }
     let Some(ShedRecord { code, signal, observed, threshold }) = record.shed.or(record.shadow)
     else {
         return;
     };
     if record.refusal.is_none() {
-        attributes.push(KeyValue::new("sumun.reason", code_label(code)));
+        attributes.push(KeyValue::new("sumun.reason", code.as_str()));
     }
     if record.shed.is_none() {
         attributes.push(KeyValue::new("sumun.mode", "shadow"));
@@ -164,7 +164,7 @@ fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
 /// Why a call failed as seen from its caller; a 4xx is the caller's own (semantic conventions).
 fn server_error(record: &SpanRecord) -> Option<&'static str> {
     match (record.refusal, record.status) {
-        (Some(code), 500..) => Some(code_label(code)),
+        (Some(code), 500..) => Some(code.as_str()),
         (None, 500..) => Some("upstream_status"),
         _ if !record.complete => Some("incomplete"),
         _ => None,

@@ -13,8 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tonic::metadata::MetadataMap;
 
 use super::super::cells::Counter;
-use super::super::clock::Clock;
 use super::super::spans::SpanDrain;
+use super::super::wall::Wall;
 use super::OtlpError;
 use super::settings::{OtelSettings, Protocol, Receiver};
 use super::span::SpanContextOf;
@@ -46,7 +46,7 @@ impl TraceTask {
     pub(in super::super) fn new(
         settings: &OtelSettings,
         receiver: &Receiver,
-        clock: Clock,
+        wall: Wall,
         scheme: &'static str,
         instance: &str,
         ends: TaskEnds,
@@ -57,7 +57,7 @@ impl TraceTask {
         let scope =
             InstrumentationScope::builder("sumun").with_version(env!("CARGO_PKG_VERSION")).build();
         let TaskEnds { drains, wake, flushes, dropped } = ends;
-        let common = SpanContextOf { clock, scheme, scope };
+        let common = SpanContextOf { wall, scheme, scope };
         Ok(Self { exporter, common, drains, wake, flushes, dropped, failing: false })
     }
 
