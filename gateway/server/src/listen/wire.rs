@@ -124,15 +124,14 @@ impl Wire {
                 }
             }
             Err(violation) => {
-                // What was held is the violating head itself.
-                self.held.clear();
-                buf.set_filled(from + violation.valid);
+                // What was held began an earlier, complete message; else it is the violating head.
+                if violation.valid > 0 {
+                    self.ready.unsplit(self.held.split());
+                    self.ready.extend_from_slice(&fresh[..violation.valid]);
+                }
+                buf.set_filled(from);
                 match violation.part {
-                    Part::Head => {
-                        self.ready.extend_from_slice(&buf.filled()[from..]);
-                        buf.set_filled(from);
-                        self.refuse(Unreadable::Malformed(violation.kind));
-                    }
+                    Part::Head => self.refuse(Unreadable::Malformed(violation.kind)),
                     Part::Body => self.state = State::BodyBroken(violation.kind),
                 }
             }
