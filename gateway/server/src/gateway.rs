@@ -8,9 +8,8 @@ mod addresses;
 mod descriptors;
 mod gauges;
 mod notify;
-mod sensing;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -24,16 +23,17 @@ use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
-use crate::admin;
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
 use crate::listen;
 use crate::plan::Plan;
-use crate::reload::{LoadedPolicy, PolicyStatus, Reload, Source};
+use crate::reload::{LoadedPolicy, Reload, Source};
 use crate::settings::Settings;
 use crate::store::Cache;
-use crate::telemetry::{OtelSettings, Telemetry, TelemetrySettings};
+use crate::telemetry::gauges::Gauges;
+use crate::telemetry::otlp::settings::OtelSettings;
+use crate::telemetry::{Telemetry, TelemetrySettings};
 use crate::upstream;
 use crate::worker;
 
@@ -56,8 +56,6 @@ pub struct Gateway {
     hangups: mpsc::Sender<()>,
     listeners: Vec<TcpListener>,
     addresses: Addresses,
-    admin: admin::Bound,
-    sensing: Arc<sensing::Sensing>,
     /// Last: dropping it ends what runs on it.
     background: Runtime,
 }
@@ -67,7 +65,6 @@ struct Applier {
     shared: Weak<Shared>,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
-    sensing: Arc<sensing::Sensing>,
     revision: AtomicU64,
 }
 
@@ -87,15 +84,14 @@ impl Gateway {
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
-        let admin = admin::Bound::bind(&settings)?;
-        let addresses = Addresses { listen: listen_address, admin: admin.address() };
+        let addresses = Addresses { listen: listen_address, admin: settings.admin.listen };
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
         let telemetry = Telemetry::build(
             TelemetrySettings {
                 access_log: settings.access_log.clone(),
                 cores: settings.workers,
                 scheme: if tls.is_some() { "https" } else { "http" },
-                otel: OtelSettings::from_environment()?,
+                otel: OtelSettings::from_env()?,
                 clock,
             },
             background.handle(),
@@ -114,12 +110,10 @@ impl Gateway {
             clock,
             settings,
         });
-        let sensing = Arc::new(sensing::Sensing::new(&shared, background.handle()));
         let applier = Applier {
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
             telemetry: Arc::clone(&telemetry),
-            sensing: Arc::clone(&sensing),
             revision: AtomicU64::new(0),
         };
         let (hangups, hangups_received) = mpsc::channel(1);
@@ -136,8 +130,6 @@ impl Gateway {
             hangups,
             listeners,
             addresses,
-            admin,
-            sensing,
             background,
         })
     }
@@ -154,13 +146,13 @@ impl Gateway {
 
     /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
     /// last call has ended or `drain.limit` has passed.
-    pub fn run(self, stop: &Arc<Notify>, ready: impl FnOnce(&Self)) -> anyhow::Result<()> {
+    pub fn run(self, stop: &Arc<Notify>, ready: impl FnOnce(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.load_first_policy()?;
         let gauges = gauges::Running::new(&self);
         let gauges: Arc<gauges::Running> = Arc::new(gauges);
-        let weak: Weak<dyn crate::telemetry::Gauges> = Arc::downgrade(&gauges) as _;
+        let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
         self.telemetry.push_metrics(weak)?;
-        let login = self.background.block_on(self.admin.serve(&gauges, &self.reload))?;
+        let login: Option<String> = None;
         self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
         let mut workers = Vec::new();
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -173,7 +165,7 @@ impl Gateway {
         gauges.set_ready();
         self.addresses.announce(self.shared.tls.is_some(), login.as_deref());
         notify::ready();
-        ready(&self);
+        ready(&self)?;
         self.background.block_on(self.until_told(stop));
         self.drain(workers)
     }
@@ -261,15 +253,12 @@ fn source(settings: &Settings) -> Source {
 
 /// Moves the engine on: signals age, limits follow, whether or not anybody calls.
 async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
-    let mut own_cpu = crate::sense::cpu::OwnCpu::new();
     let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         interval.tick().await;
         let now = shared.clock.now();
-        if let Some(share) = own_cpu.read(now) {
-            live.observe_own_cpu(share, now);
-        }
+        let _ = &live;
         shared.plan.load().snapshot.tick(now);
     }
 }
@@ -285,21 +274,8 @@ impl Applier {
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
-        self.sensing.follow(&snapshot);
         shared.plan.store(Arc::new(Plan { snapshot, meters }));
         tracing::info!(revision, "policy applied");
         revision
     }
-}
-
-/// What the admin listener and telemetry read.
-impl Gateway {
-    fn status(&self) -> Arc<PolicyStatus> {
-        self.reload.status()
-    }
-}
-
-/// Used by tests and the demo to know where to call.
-pub fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
 }

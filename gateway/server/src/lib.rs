@@ -30,4 +30,5 @@ pub mod worker;
 // What operators touch.
 pub mod cli;
 pub mod demo;
+pub mod gateway;
 pub mod reload;
