@@ -31,6 +31,8 @@ pub const LAST_RESORT_IN_FLIGHT_MAX: u32 = 8;
 pub struct Endpoint {
     /// Where it is.
     pub address: policy::Endpoint,
+    /// `host:port`, made once: what logs and metrics call it.
+    pub label: Arc<str>,
     in_flight: AtomicU32,
     /// Failures in a row.
     failures: AtomicU32,
@@ -71,8 +73,10 @@ pub struct EndpointView {
 
 impl Endpoint {
     pub(crate) fn new(address: policy::Endpoint, now: Moment) -> Self {
+        let label = format!("{}:{}", address.host, address.port).into();
         Self {
             address,
+            label,
             in_flight: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             probe_at: AtomicU64::new(0),
