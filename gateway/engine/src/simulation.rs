@@ -166,7 +166,7 @@ impl World {
         }
         let routes = scenario.lanes.iter().enumerate().map(|(n, lane)| {
             let mut route = route(&format!("r{n}"), &format!("/{n}"), lane.class, "u");
-            route.admission = lane.admission.clone();
+            route.admission.clone_from(&lane.admission);
             route
         });
         let policy = policy([target], routes);

@@ -91,7 +91,7 @@ fn classes_are_shed_in_their_order_as_load_rises() {
             source(Class::Bulk, times * 2.0),
         ])
         .run();
-        let refused: Vec<f64> = outcome.lanes.iter().map(|lane| lane.refused_share()).collect();
+        let refused: Vec<f64> = outcome.lanes.iter().map(super::Tally::refused_share).collect();
         assert!(refused.is_sorted(), "{refused:?} at {names}");
         assert!(outcome.goodput() >= 0.78, "{:.3} at {names}", outcome.goodput());
         match names {
