@@ -29,8 +29,9 @@ fn fill(route: &Arc<Route>, now: Moment) -> Vec<Slot> {
     std::iter::from_fn(|| route.admit(now).outcome.ok()).take(1_000).collect()
 }
 
-fn both(rps: Admission, workers: &Admission) -> Admission {
-    Admission { workers: workers.workers, ..rps }
+fn both(mut rps: Admission, workers: &Admission) -> Admission {
+    rps.workers = workers.workers;
+    rps
 }
 
 #[test]
