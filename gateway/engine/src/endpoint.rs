@@ -212,11 +212,11 @@ pub(crate) fn pick(
 
 /// The less loaded of two different ones drawn among those that fit. Health may change between
 /// counting and drawing; then the first that fits is good enough.
-fn two_choices<'a>(
-    endpoints: &'a [Arc<Endpoint>],
+fn two_choices(
+    endpoints: &[Arc<Endpoint>],
     fits: impl Fn(&Arc<Endpoint>) -> bool,
     random: u64,
-) -> Option<&'a Arc<Endpoint>> {
+) -> Option<&Arc<Endpoint>> {
     let usable = || endpoints.iter().filter(|e| fits(e));
     let count = usable().count() as u64;
     if count < 2 {
