@@ -1,1 +1,28 @@
-//! Skeleton.
+//! What Sumun does: the gateway process.
+//!
+//! Policy says, engine decides, **server does**: it listens, forwards, stores, senses and reports.
+//! [`path`] is the request path; everything else serves it.
+
+// The path, in the order of a call.
+pub mod listen;
+pub mod path;
+pub mod refusal;
+pub mod screen;
+pub mod upstream;
+
+// What it passes along.
+pub mod authority;
+pub mod body;
+pub mod headers;
+
+// What it stands on.
+pub mod clock;
+pub mod core;
+pub mod deadline;
+pub mod drain;
+pub mod plan;
+pub mod sense;
+pub mod settings;
+pub mod store;
+pub mod telemetry;
+pub mod worker;

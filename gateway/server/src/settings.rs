@@ -1,0 +1,140 @@
+//! How this process runs: fixed until restart.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The effective settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Data listener. Default `127.0.0.1:8080`; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Admin listener.
+    pub admin: AdminSettings,
+    /// TLS of the data listener; `None`: plain.
+    pub tls: Option<TlsSettings>,
+    /// Bounds of the data listener.
+    pub limits: Limits,
+    /// Networks whose `X-Forwarded-*` counts.
+    pub trusted_proxies: Vec<Network>,
+    /// The shared cache's store.
+    pub cache: CacheSettings,
+    /// Draining.
+    pub drain: DrainSettings,
+    /// The access log.
+    pub access_log: AccessLogSettings,
+    /// Folder of policy files; ignored with `to`. Default `./policies`.
+    pub policies: PathBuf,
+    /// One catch-all route to this URL instead of a policy folder (`--to`).
+    pub to: Option<String>,
+    /// Folder of local state. Default `./.sumun`.
+    pub state: PathBuf,
+    /// Data-path threads, one runtime each. Default: one per core, 1 to 256.
+    pub workers: usize,
+}
+
+/// Admin listener.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// Default `127.0.0.1:9900`; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Whether writes through the API are refused.
+    pub read_only: bool,
+}
+
+/// TLS of the data listener.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// PEM file of the certificate chain.
+    pub cert: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+    /// PEM file of the authorities whose client certificates are required; `None`: none is asked for.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Bounds of the data listener; the defaults and reasons stand in `sumun config`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// From the first byte of a request head to its last. Default 10 s.
+    pub header_time: Duration,
+    /// Bytes of a request head. Default 64 KiB.
+    pub header_bytes: usize,
+    /// Fields of a request head. Default 128.
+    pub headers: usize,
+    /// Bytes of a request body. Default 1 GiB.
+    pub body_bytes_max: u64,
+    /// Least bytes a second of a request body, after 5 s. Default 1 KiB.
+    pub body_rate_min: u64,
+    /// A connection without a call, or that takes no byte of its answer. Default 60 s.
+    pub idle: Duration,
+    /// Connections over all workers. Default 50,000.
+    pub connections: usize,
+    /// Concurrent streams of one HTTP/2 connection. Default 100.
+    pub h2_streams: u32,
+}
+
+/// The shared cache's store.
+#[derive(Clone, Debug)]
+pub struct CacheSettings {
+    /// Bytes of the memory store, metadata included. Default 256 MiB.
+    pub memory_bytes: u64,
+}
+
+/// Draining on SIGTERM.
+#[derive(Clone, Debug)]
+pub struct DrainSettings {
+    /// How long readiness says "no" while connections are still accepted. Default 2 s.
+    pub announce: Duration,
+    /// How long calls in flight may finish after that. Default 30 s.
+    pub limit: Duration,
+}
+
+/// The access log.
+#[derive(Clone, Debug)]
+pub struct AccessLogSettings {
+    /// Shape of a line.
+    pub format: AccessLogFormat,
+    /// Where to; `None`: standard output.
+    pub to: Option<PathBuf>,
+}
+
+/// Shape of an access log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogFormat {
+    /// One JSON object.
+    Json,
+    /// NCSA common log format with the duration appended.
+    Common,
+    /// No lines.
+    Off,
+}
+
+/// An IP network, as `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Any address in it.
+    pub address: std::net::IpAddr,
+    /// Length of the prefix, bits.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Whether an address is in it; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: std::net::IpAddr) -> bool {
+        use std::net::IpAddr::{V4, V6};
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (V4(net), V4(ip)) => {
+                let shift = 32 - u32::from(self.prefix.min(32));
+                let (net, ip) = (net.to_bits(), ip.to_bits());
+                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            }
+            (V6(net), V6(ip)) => {
+                let shift = 128 - u32::from(self.prefix.min(128));
+                let (net, ip) = (net.to_bits(), ip.to_bits());
+                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            }
+            _ => false,
+        }
+    }
+}

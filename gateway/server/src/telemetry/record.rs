@@ -1,0 +1,115 @@
+//! Everything known about one finished call: written by the path, read once by telemetry at settle.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+use http::{Method, Version};
+
+use crate::refusal::Code;
+
+/// The trace context of a call (W3C Trace Context level 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// 16 bytes, never zero.
+    pub trace_id: u128,
+    /// Our SERVER span, never zero.
+    pub span_id: u64,
+    /// The caller's span, where it sent a valid `traceparent`.
+    pub parent_id: Option<u64>,
+    /// Decided before anything is recorded; refused, failed and slow calls are kept all the same.
+    pub sampled: bool,
+}
+
+/// One try at one endpoint; becomes a CLIENT span.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Its span.
+    pub span_id: u64,
+    /// The endpoint's address, `host:port`.
+    pub endpoint: Arc<str>,
+    /// When it began, monotonic ns.
+    pub started_ns: u64,
+    /// When the response head came or the attempt failed, monotonic ns; 0 while unknown.
+    pub head_ns: u64,
+    /// Status of the upstream's answer; 0 where there was none.
+    pub status: u16,
+    /// Why it failed.
+    pub failed: Option<Code>,
+}
+
+/// The verdict of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShedRecord {
+    /// Which threshold.
+    pub code: Code,
+    /// `rps`, `cpu` or `workers`.
+    pub signal: &'static str,
+    /// What was seen.
+    pub observed: f64,
+    /// What it was compared with.
+    pub threshold: f64,
+}
+
+/// How the cache took part (RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheResult {
+    /// Served from the store.
+    Hit,
+    /// Served after the origin confirmed the stored answer (304).
+    Revalidated,
+    /// Nothing stored.
+    Miss,
+    /// Something stored, too old to serve without asking.
+    Stale,
+    /// Waited for an identical call in flight and was served its answer.
+    Collapsed,
+    /// Not a question for the cache (method, body, request directives).
+    Bypass,
+}
+
+/// Bound on attempts per call: the first and one retry.
+pub const ATTEMPTS_MAX: usize = 2;
+
+/// One finished call.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// The route's meters; `None` where none matched.
+    pub route: Option<Arc<super::meters::RouteMeters>>,
+    /// Trace context.
+    pub trace: Trace,
+    /// When the request head was complete, monotonic ns.
+    pub started_ns: u64,
+    /// When the response head was handed to the client's connection, monotonic ns.
+    pub head_ns: u64,
+    /// When the body ended or was dropped, monotonic ns.
+    pub ended_ns: u64,
+    /// Method.
+    pub method: Method,
+    /// Path and query as forwarded.
+    pub path: PathAndQuery,
+    /// The client's HTTP version.
+    pub version: Version,
+    /// The client's address (behind trusted proxies: the one they named).
+    pub peer: IpAddr,
+    /// Status sent; 0 where the client left before there was one.
+    pub status: u16,
+    /// Why the gateway answered by itself.
+    pub refusal: Option<Code>,
+    /// The threshold that refused.
+    pub shed: Option<ShedRecord>,
+    /// The threshold that would have refused (shadow mode).
+    pub shadow: Option<ShedRecord>,
+    /// How the cache took part; `None`: the route has none.
+    pub cache: Option<CacheResult>,
+    /// Tries at endpoints, in order.
+    pub attempts: [Option<Attempt>; ATTEMPTS_MAX],
+    /// Request body bytes forwarded.
+    pub request_bytes: u64,
+    /// Response body bytes handed to the client's connection.
+    pub response_bytes: u64,
+    /// Whether the answer ended as it should; false: the client left or the upstream died in mid-body.
+    pub complete: bool,
+    /// Policy revision that decided.
+    pub revision: u64,
+}
