@@ -29,6 +29,7 @@ mod upstream;
 pub mod wire;
 
 pub use actuator::{Actuator, Scrape};
+pub use binary::path as binary_path;
 pub use client::{Broken, Client, Response, call, get};
 pub use eventually::{DEADLINE, eventually, within};
 pub use fault::{FaultProxy, Mode};

@@ -21,6 +21,7 @@ use crate::{binary, procfs};
 #[derive(Debug)]
 pub struct Starting {
     folder: TempDir,
+    admin_flag: bool,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -69,14 +70,22 @@ impl Starting {
         self
     }
 
+    /// Leaves the admin address to the settings.
+    #[must_use]
+    pub fn without_admin_flag(mut self) -> Self {
+        self.admin_flag = false;
+        self
+    }
+
     /// Starts and waits for readiness.
     ///
     /// # Panics
     /// Where it doesn't become ready, with what it printed.
-    pub async fn start(self) -> Sumun {
+    pub async fn start(mut self) -> Sumun {
+        self.complete();
         let child = spawn(self.folder.path(), &self.arguments, &self.environment);
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let Self { folder, arguments, environment } = self;
+        let Self { folder, arguments, environment, .. } = self;
         let mut sumun =
             Sumun { child, folder, listen: nowhere, admin: nowhere, arguments, environment };
         sumun.wait_ready().await;
@@ -84,10 +93,19 @@ impl Starting {
     }
 
     /// Starts and waits for its end: for settings that must be refused.
-    pub async fn start_and_end(self) -> (ExitStatus, String) {
+    pub async fn start_and_end(mut self) -> (ExitStatus, String) {
+        self.complete();
         let mut child = spawn(self.folder.path(), &self.arguments, &self.environment);
         let status = wait(&mut child, DEADLINE).await;
         (status, printed(self.folder.path()))
+    }
+}
+
+impl Starting {
+    fn complete(&mut self) {
+        if self.admin_flag {
+            self.arguments.extend(["--admin", "127.0.0.1:0"].map(str::to_owned));
+        }
     }
 }
 
@@ -103,7 +121,7 @@ impl Sumun {
     pub fn with() -> Starting {
         let folder = tempfile::Builder::new().prefix("sumun-test-").tempdir().expect("a folder");
         fs::create_dir(folder.path().join("policies")).expect("a policy folder");
-        Starting { folder, arguments: Vec::new(), environment: Vec::new() }
+        Starting { folder, admin_flag: true, arguments: Vec::new(), environment: Vec::new() }
     }
 
     /// The data listener.
@@ -333,7 +351,7 @@ fn spawn(folder: &Path, arguments: &[String], environment: &[(String, String)]) 
     let mut command = Command::new(binary::path());
     command
         .arg("run")
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "2"])
+        .args(["--listen", "127.0.0.1:0", "--workers", "2"])
         .arg("--policies")
         .arg(folder.join("policies"))
         .arg("--state")
