@@ -7,6 +7,9 @@ mod policies;
 
 mod harness;
 
+mod deploy;
+mod tidy;
+
 mod admin;
 mod admission;
 mod cache;
@@ -18,8 +21,10 @@ mod framing;
 mod http2;
 mod leak;
 mod limits;
+mod log;
 mod memory;
 mod path;
 mod quota;
 mod reload;
+mod tls;
 mod upgrade;

@@ -26,3 +26,8 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod worker;
+
+// What operators touch.
+pub mod cli;
+pub mod demo;
+pub mod reload;
