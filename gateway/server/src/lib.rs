@@ -27,5 +27,7 @@ pub mod store;
 pub mod telemetry;
 pub mod worker;
 
-// What it is shown with.
+// What operators touch.
+pub mod cli;
 pub mod demo;
+pub mod reload;

@@ -12,7 +12,7 @@ use crate::upstream::{Pool, Pools};
 /// One snapshot and its routes' meters; shared by all workers, replaced whole.
 pub struct Plan {
     /// What the engine decides by.
-    pub snapshot: Snapshot,
+    pub snapshot: Arc<Snapshot>,
     /// Meters by route index.
     pub meters: Vec<Arc<RouteMeters>>,
 }
