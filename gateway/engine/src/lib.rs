@@ -1,1 +1,4 @@
 //! Skeleton.
+
+pub mod freshness;
+pub mod validator;
