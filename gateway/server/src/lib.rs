@@ -6,4 +6,5 @@
 pub mod body;
 pub mod refusal;
 pub mod settings;
+pub mod store;
 pub mod telemetry;
