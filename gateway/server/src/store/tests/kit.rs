@@ -24,7 +24,7 @@ pub(crate) struct Kit {
     pub(crate) cache: Cache,
     pub(crate) rules: policy::Cache,
     pub(crate) route: Name,
-    clock_ns: Cell<u64>,
+    pub(crate) clock_ns: Cell<u64>,
 }
 
 /// What a client got.
