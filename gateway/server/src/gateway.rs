@@ -8,6 +8,7 @@ mod addresses;
 mod descriptors;
 mod gauges;
 mod notify;
+mod readings;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use sumun_engine::{Live, Snapshot};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
@@ -29,6 +31,8 @@ use crate::drain::Drain;
 use crate::listen;
 use crate::plan::Plan;
 use crate::reload::{LoadedPolicy, Reload, Source};
+use crate::sense::Sense;
+use crate::sense::cpu::CpuMeter;
 use crate::settings::Settings;
 use crate::store::Cache;
 use crate::telemetry::gauges::Gauges;
@@ -39,6 +43,10 @@ use crate::worker;
 
 /// Period of the engine's slow loop: signal ages, limits.
 const SLOW_LOOP_EVERY: Duration = Duration::from_millis(100);
+
+/// Turns of the slow loop between two looks at our own CPU: half a second, since `/proc` counts in
+/// hundredths.
+const OWN_CPU_TURNS: u32 = 5;
 
 /// Threads of the background runtime: one may be busy with a large reload while the other answers
 /// readiness probes.
@@ -65,6 +73,7 @@ struct Applier {
     shared: Weak<Shared>,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
+    sense: Mutex<Sense>,
     revision: AtomicU64,
 }
 
@@ -110,7 +119,15 @@ impl Gateway {
             clock,
             settings,
         });
+        let readings = Arc::new(readings::ToEngine(Arc::downgrade(&shared)));
+        let sense = Sense::new(
+            background.handle().clone(),
+            shared.connector.clone(),
+            shared.own.clone(),
+            readings,
+        );
         let applier = Applier {
+            sense: Mutex::new(sense),
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
             telemetry: Arc::clone(&telemetry),
@@ -122,16 +139,7 @@ impl Gateway {
             let apply = Arc::new(move |loaded: LoadedPolicy| applier.apply(loaded));
             Reload::start(source(&shared.settings), apply, hangups_received)
         };
-        Ok(Self {
-            shared,
-            live,
-            telemetry,
-            reload,
-            hangups,
-            listeners,
-            addresses,
-            background,
-        })
+        Ok(Self { shared, live, telemetry, reload, hangups, listeners, addresses, background })
     }
 
     /// Where it listens; known before it serves.
@@ -146,7 +154,11 @@ impl Gateway {
 
     /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
     /// last call has ended or `drain.limit` has passed.
-    pub fn run(self, stop: &Arc<Notify>, ready: impl FnOnce(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn run(
+        self,
+        stop: &Arc<Notify>,
+        ready: impl FnOnce(&Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         self.load_first_policy()?;
         let gauges = gauges::Running::new(&self);
         let gauges: Arc<gauges::Running> = Arc::new(gauges);
@@ -253,12 +265,17 @@ fn source(settings: &Settings) -> Source {
 
 /// Moves the engine on: signals age, limits follow, whether or not anybody calls.
 async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
+    let mut own_cpu = CpuMeter::new("/");
     let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
+    for turn in (0..OWN_CPU_TURNS).cycle() {
         interval.tick().await;
         let now = shared.clock.now();
-        let _ = &live;
+        if turn == 0
+            && let Some(share) = own_cpu.sample(now)
+        {
+            live.observe_own_cpu(share, now);
+        }
         shared.plan.load().snapshot.tick(now);
     }
 }
@@ -274,8 +291,8 @@ impl Applier {
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
-        shared.plan.store(Arc::new(Plan { snapshot, meters }));
-        tracing::info!(revision, "policy applied");
+        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        self.sense.lock().follow(&snapshot.policy);
         revision
     }
 }
