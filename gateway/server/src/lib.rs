@@ -4,6 +4,7 @@
 //! [`path`] is the request path; everything else serves it.
 
 pub mod body;
+pub mod admin;
 pub mod cli;
 pub mod refusal;
 pub mod reload;
