@@ -26,7 +26,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, any, get};
 use http::{HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -70,14 +70,15 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(unknown)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&desk), guard::token));
+        .method_not_allowed_fallback(method_not_allowed);
     open()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .route("/api/", any(unknown))
         .nest("/api", api)
         .fallback(page::serve)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::token))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(Arc::clone(&desk), guard::surroundings))
         .layer(CatchPanicLayer::custom(panicked))

@@ -89,12 +89,8 @@ impl Reload {
     /// that follows it. `hangups` asks for a load (SIGHUP). Call it on the runtime that shall
     /// carry the watch.
     pub fn start(source: Source, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
-        let shared = Arc::new(Shared {
-            source,
-            apply,
-            gate: Mutex::default(),
-            status: RwLock::default(),
-        });
+        let shared =
+            Arc::new(Shared { source, apply, gate: Mutex::default(), status: RwLock::default() });
         let watch = Arc::new(watch::Watch::start(Arc::clone(&shared), hangups));
         Self { shared, _watch: watch }
     }

@@ -23,17 +23,11 @@ pub(super) fn endpoints() -> Vec<(&'static str, MethodRouter<Arc<Desk>>)> {
         ("/v1/upstreams", get(live::upstreams)),
         ("/v1/functions", get(live::functions)),
         ("/v1/functions/{name}", get(live::function)),
-        (
-            "/v1/functions/{name}/concurrency",
-            put(concurrency::set).delete(concurrency::release),
-        ),
+        ("/v1/functions/{name}/concurrency", put(concurrency::set).delete(concurrency::release)),
         ("/v1/cache", get(cache::figures)),
         ("/v1/cache:purge", post(cache::purge)),
         ("/v1/policies", get(policies::list)),
-        (
-            "/v1/policies/{file}",
-            get(policies::read).put(policies::write).delete(policies::remove),
-        ),
+        ("/v1/policies/{file}", get(policies::read).put(policies::write).delete(policies::remove)),
         ("/v1/policies:check", post(policies::check)),
     ]
 }

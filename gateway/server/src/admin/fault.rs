@@ -30,11 +30,7 @@ struct Body<'a> {
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 impl Fault {
-    pub(super) fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), problems: Vec::new(), header: None }
     }
 

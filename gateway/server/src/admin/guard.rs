@@ -25,12 +25,11 @@ pub(super) async fn surroundings(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match known_host(&request, desk.address)
-        .and_then(|host| own_origin(&request, &host))
-    {
-        Ok(()) => next.run(request).await,
-        Err(fault) => fault.into_response(),
-    };
+    let mut response =
+        match known_host(&request, desk.address).and_then(|host| own_origin(&request, &host)) {
+            Ok(()) => next.run(request).await,
+            Err(fault) => fault.into_response(),
+        };
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
@@ -44,13 +43,11 @@ pub(super) async fn surroundings(
     response
 }
 
-/// The token, for everything of the API.
-pub(super) async fn token(
-    State(desk): State<Arc<Desk>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if bearer(request.headers()).is_some_and(|token| desk.token.matches(token)) {
+/// The token, for everything under `/api`, whether or not there is anything.
+pub(super) async fn token(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_open = path != "/api" && !path.starts_with("/api/");
+    if is_open || bearer(request.headers()).is_some_and(|token| desk.token.matches(token)) {
         return next.run(request).await;
     }
     let detail = "send the token of STATE/admin.token as `Authorization: Bearer TOKEN`";

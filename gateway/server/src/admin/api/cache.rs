@@ -61,31 +61,32 @@ pub(super) async fn purge(
     request: Request,
 ) -> Result<Json<Purged>, Fault> {
     desk.writable()?;
-    let purge = match input::json::<What>(request).await? {
-        What { url: Some(url), route: None, tag: None, all: None } => {
-            let uri: Option<http::Uri> = url.parse().ok();
-            let whole = uri.filter(|uri| uri.authority().is_some());
-            Purge::Url(whole.ok_or_else(|| {
-                Fault::malformed("`url` must have a scheme, a host and a path")
-            })?)
-        }
-        What { url: None, route: Some(route), tag: None, all: None } => {
-            let known = |name: &str| name == route;
-            let found = desk.look(|snapshot| {
-                snapshot.routes().iter().any(|route| known(route.policy.name.as_str()))
-            })?;
-            if !found {
-                return Err(Fault::unknown(format!("there is no route `{route}`")));
+    let purge =
+        match input::json::<What>(request).await? {
+            What { url: Some(url), route: None, tag: None, all: None } => {
+                let uri: Option<http::Uri> = url.parse().ok();
+                let whole = uri.filter(|uri| uri.authority().is_some());
+                Purge::Url(whole.ok_or_else(|| {
+                    Fault::malformed("`url` must have a scheme, a host and a path")
+                })?)
             }
-            Purge::Route(route)
-        }
-        What { url: None, route: None, tag: None, all: Some(true) } => Purge::All,
-        What { url: None, route: None, tag: Some(_), all: None } => {
-            let detail = "purging by tag is not yet supported";
-            return Err(Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "not_supported", detail));
-        }
-        _ => return Err(Fault::malformed("send one of `url`, `route` or `all: true`")),
-    };
+            What { url: None, route: Some(route), tag: None, all: None } => {
+                let known = |name: &str| name == route;
+                let found = desk.look(|snapshot| {
+                    snapshot.routes().iter().any(|route| known(route.policy.name.as_str()))
+                })?;
+                if !found {
+                    return Err(Fault::unknown(format!("there is no route `{route}`")));
+                }
+                Purge::Route(route)
+            }
+            What { url: None, route: None, tag: None, all: Some(true) } => Purge::All,
+            What { url: None, route: None, tag: Some(_), all: None } => {
+                let detail = "purging by tag is not yet supported";
+                return Err(Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "not_supported", detail));
+            }
+            _ => return Err(Fault::malformed("send one of `url`, `route` or `all: true`")),
+        };
     let purged = desk.watch.purge(&purge);
     tracing::info!(what = ?purge, purged, "cache purged");
     Ok(Json(Purged { purged }))

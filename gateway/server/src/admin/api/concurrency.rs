@@ -80,7 +80,14 @@ async fn write(
         match desk.reload.change(change).await {
             Ok(written) => {
                 let revision = written.revision;
-                tracing::info!(function = name, ?reserved, file, revision, reason, "reservation set");
+                tracing::info!(
+                    function = name,
+                    ?reserved,
+                    file,
+                    revision,
+                    reason,
+                    "reservation set"
+                );
                 return Ok(Json(Changed { function: name, reserved, file, revision }));
             }
             Err(Refused::Conflict { .. }) => {}

@@ -39,11 +39,8 @@ struct File {
 pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Json<List> {
     let status = desk.reload.status();
     let (files, unreadable) = desk.reload.files().await;
-    let files = files.into_iter().map(|(file, text)| File {
-        etag: tag(&text),
-        bytes: text.len(),
-        file,
-    });
+    let files =
+        files.into_iter().map(|(file, text)| File { etag: tag(&text), bytes: text.len(), file });
     let problems = if status.ok { unreadable } else { status.problems.clone() };
     Json(List {
         ok: status.ok && problems.is_empty(),
@@ -233,7 +230,8 @@ fn expected(headers: &HeaderMap) -> Result<Expected, Fault> {
     }
     match tags(headers, &header::IF_NONE_MATCH).as_slice() {
         [] => {
-            let detail = "send `If-Match` with the file's ETag, or `If-None-Match: *` for a new one";
+            let detail =
+                "send `If-Match` with the file's ETag, or `If-None-Match: *` for a new one";
             Err(Fault::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail))
         }
         [any] if any == "*" => Ok(Expected::Absent),
@@ -256,7 +254,8 @@ const REASON_CHARS_MAX: usize = 500;
 
 /// Why somebody changes something, in his own words.
 pub(super) fn reason(headers: &HeaderMap) -> String {
-    let value = headers.get("x-change-reason").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let value =
+        headers.get("x-change-reason").map(|value| String::from_utf8_lossy(value.as_bytes()));
     value.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect()
 }
 

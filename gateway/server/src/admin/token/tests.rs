@@ -29,7 +29,8 @@ fn a_token_is_made_once_and_stays() {
 #[test]
 fn only_the_whole_token_matches() {
     let token = Token("0123456789abcdef0123456789abcdef".to_owned());
-    for wrong in ["", "0", "0123456789abcdef0123456789abcdee", "0123456789abcdef0123456789abcdef0"] {
+    for wrong in ["", "0", "0123456789abcdef0123456789abcdee", "0123456789abcdef0123456789abcdef0"]
+    {
         assert!(!token.matches(wrong.as_bytes()), "{wrong}");
     }
     assert_eq!(
@@ -45,7 +46,8 @@ fn an_operator_s_own_file_is_taken_or_refused_but_never_rewritten() {
     let own = "an-operators-own-token-of-forty-letters.";
     std::fs::write(&path, own).unwrap();
     assert!(Token::open(folder.path()).unwrap().0.matches(own.as_bytes()));
-    for text in ["", "short", "two lines of text that are\nlong enough to count", &"x".repeat(600)] {
+    for text in ["", "short", "two lines of text that are\nlong enough to count", &"x".repeat(600)]
+    {
         std::fs::write(&path, text).unwrap();
         assert!(matches!(Token::open(folder.path()), Err(TokenError::Malformed(_))), "{text}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
