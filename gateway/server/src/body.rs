@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::upstream::UpstreamBody;
+
 /// Why a body ended before its end. The caller's connection is then cut (HTTP/1) or its stream reset
 /// (HTTP/2): a truncated answer never looks complete.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,9 @@ pub enum BodyError {
     /// The upstream sent nothing for longer than its response timeout.
     #[error("upstream sent nothing for too long")]
     UpstreamTimeout,
+    /// The client sent less than `limits.body_rate` for too long.
+    #[error("request body came too slowly")]
+    TooSlow,
     /// The client's body was cut, malformed or over its limit.
     #[error("request body failed")]
     Request(#[source] hyper::Error),
@@ -35,7 +40,9 @@ pub enum Body {
     Empty,
     /// These bytes, shared, not copied.
     Full(Bytes),
-    /// Bytes as they come: from an upstream, or teed into the cache.
+    /// Bytes as they come from an upstream.
+    Upstream(Box<UpstreamBody>),
+    /// Bytes as they come, teed into the cache.
     Stream(DynBody),
 }
 
@@ -54,6 +61,7 @@ impl http_body::Body for Body {
                 Self::Full(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
             },
+            Self::Upstream(body) => Pin::new(body.as_mut()).poll_frame(cx),
             Self::Stream(stream) => stream.as_mut().poll_frame(cx),
         }
     }
@@ -62,6 +70,7 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
+            Self::Upstream(body) => body.is_end_stream(),
             Self::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -70,6 +79,7 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Upstream(body) => body.size_hint(),
             Self::Stream(stream) => stream.size_hint(),
         }
     }

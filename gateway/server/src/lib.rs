@@ -3,10 +3,33 @@
 //! Policy says, engine decides, **server does**: it listens, forwards, stores, senses and reports.
 //! [`path`] is the request path; everything else serves it.
 
-pub mod admin;
-pub mod body;
-pub mod cli;
+// The path, in the order of a call.
+pub mod listen;
+pub mod path;
 pub mod refusal;
-pub mod reload;
+pub mod screen;
+pub mod upstream;
+
+// What it passes along.
+pub mod authority;
+pub mod body;
+pub mod headers;
+
+// What it stands on.
+pub mod clock;
+pub mod core;
+pub mod deadline;
+pub mod drain;
+pub mod plan;
+pub mod sense;
 pub mod settings;
+pub mod store;
 pub mod telemetry;
+pub mod worker;
+
+// What operators touch.
+pub mod admin;
+pub mod cli;
+pub mod demo;
+pub mod gateway;
+pub mod reload;

@@ -1,4 +1,310 @@
 //! What is told about calls: metrics, traces, the access log.
+//!
+//! Begins before the first listener and ends after the last call has settled. The path hands a
+//! [`record::CallRecord`] to its core's [`CoreTelemetry`] when a call ends; all else happens on the
+//! background runtime and on one writer thread. Nothing here ever makes a call wait: every ring and
+//! buffer is bounded, and what finds no room is counted (`sumun_spans_dropped_total`,
+//! `sumun_access_log_dropped_total`).
+//!
+//! | metric | from |
+//! |---|---|
+//! | durations, admissions, refusals, cache results | counters per core, summed when read |
+//! | in flight, limits, signals, slots | [`gauges::Gauges`], read of the engine when asked |
 
+mod access;
+pub mod cells;
+mod core;
+pub mod exposition;
+pub mod families;
+pub mod gauges;
+pub mod labels;
+pub mod log;
 pub mod meters;
+pub mod otlp;
+mod process;
 pub mod record;
+mod registry;
+pub mod sampling;
+mod spans;
+pub mod traceparent;
+mod wall;
+pub mod window;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sumun_policy::policy;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use self::access::AccessLog;
+use self::cells::Counter;
+pub use self::core::CoreTelemetry;
+use self::families::{Sources, Totals};
+use self::gauges::{Gauges, LiveState};
+use self::meters::RouteMeters;
+use self::otlp::metrics::MetricsSender;
+use self::otlp::settings::OtelSettings;
+use self::otlp::{Flush, OtlpError, TaskEnds, TraceTask};
+use self::process::ProcessState;
+use self::registry::Registry;
+use self::spans::{RingState, SpanRing};
+use self::wall::Wall;
+use crate::clock::Clock;
+use crate::settings::AccessLogSettings;
+
+/// How often rates and quantiles are sampled.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// What telemetry is built from.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    /// The access log.
+    pub access_log: AccessLogSettings,
+    /// Cores of the data path.
+    pub cores: usize,
+    /// `http` or `https`: what the data listener speaks.
+    pub scheme: &'static str,
+    /// The `OTEL_*` variables.
+    pub otel: OtelSettings,
+    /// The clock that records are measured with.
+    pub clock: Clock,
+}
+
+/// Telemetry could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The access log.
+    #[error("cannot open the access log")]
+    AccessLog(#[source] std::io::Error),
+    /// OTLP.
+    #[error(transparent)]
+    Otlp(#[from] OtlpError),
+}
+
+/// Telemetry of one process.
+pub struct Telemetry {
+    clock: Clock,
+    wall: Wall,
+    scheme: &'static str,
+    cores: usize,
+    otel: OtelSettings,
+    registry: Registry,
+    log: Option<AccessLog>,
+    rings: Mutex<Rings>,
+    /// Spans lost after they left their ring.
+    unsent: Arc<Counter>,
+    flushes: mpsc::Sender<Flush>,
+    background: Handle,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+/// The cores' rings until they are taken, and their counters.
+#[derive(Default)]
+struct Rings {
+    free: Vec<Option<SpanRing>>,
+    taken: Vec<bool>,
+    states: Vec<Arc<RingState>>,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Opens the log, sets up the exporters and starts the tasks on `background`.
+    pub fn build(
+        settings: TelemetrySettings,
+        background: &Handle,
+    ) -> Result<Arc<Self>, TelemetryError> {
+        // Clients of gRPC look for the runtime when they are made.
+        let _within = background.enter();
+        let TelemetrySettings { access_log, cores, scheme, otel, clock } = settings;
+        let wall = Wall::of(&clock);
+        let log = AccessLog::start(&access_log, cores, wall).map_err(TelemetryError::AccessLog)?;
+        let unsent = Arc::new(Counter::default());
+        let (flushes, flush_requests) = mpsc::channel(1);
+        let mut rings = Rings { taken: vec![false; cores], ..Rings::default() };
+        let mut tasks = Vec::new();
+        if let Some(receiver) = &otel.traces {
+            let wake = Arc::new(Notify::new());
+            let (ends, drains): (Vec<_>, Vec<_>) =
+                (0..cores).map(|core| spans::ring(core, Arc::clone(&wake))).unzip();
+            rings.states = drains.iter().map(|drain| Arc::clone(drain.state())).collect();
+            rings.free = ends.into_iter().map(Some).collect();
+            let dropped = Arc::clone(&unsent);
+            let ends = TaskEnds { drains, wake, flushes: flush_requests, dropped };
+            let task = TraceTask::new(&otel, receiver, wall, scheme, &instance(), ends)?;
+            tasks.push(background.spawn(task.run()).abort_handle());
+        }
+        let telemetry = Arc::new(Self {
+            registry: Registry::new(cores),
+            rings: Mutex::new(rings),
+            background: background.clone(),
+            tasks: Mutex::new(tasks),
+            clock,
+            wall,
+            scheme,
+            cores,
+            otel,
+            log,
+            unsent,
+            flushes,
+        });
+        let sampler = background.spawn(sample(Arc::downgrade(&telemetry)));
+        telemetry.tasks.lock().push(sampler.abort_handle());
+        Ok(telemetry)
+    }
+
+    /// The end of data-path core `id`.
+    ///
+    /// # Panics
+    /// Where `id` is not below the number of cores, or was taken before: two writers of one cell
+    /// would lose counts.
+    pub fn core(self: &Arc<Self>, id: usize) -> CoreTelemetry {
+        let mut rings = self.rings.lock();
+        assert!(id < self.cores, "core {id} of {}", self.cores);
+        assert!(!std::mem::replace(&mut rings.taken[id], true), "core {id} is taken");
+        let spans = rings.free.get_mut(id).and_then(Option::take);
+        drop(rings);
+        CoreTelemetry::new(self, id, spans, self.log.as_ref().map(|log| log.core(id)))
+    }
+
+    /// The meters of a route, the same for every policy that has one of this name.
+    pub fn route(&self, route: &policy::Route) -> Arc<RouteMeters> {
+        self.registry.route(route)
+    }
+
+    /// The meters of calls that match no route.
+    pub fn unrouted(&self) -> &Arc<RouteMeters> {
+        self.registry.unrouted()
+    }
+
+    /// The text of `/metrics`; its content type is [`exposition::CONTENT_TYPE`].
+    pub fn prometheus(&self, live: &dyn Gauges) -> String {
+        exposition::render(&self.families(&live.read()))
+    }
+
+    /// Sends all metrics by OTLP once a period, as long as `live` lives. Does nothing where no
+    /// receiver is set.
+    pub fn push_metrics(self: &Arc<Self>, live: Weak<dyn Gauges>) -> Result<(), TelemetryError> {
+        let Some(receiver) = &self.otel.metrics else { return Ok(()) };
+        let _within = self.background.enter();
+        let started = self.wall.unix_ns(0);
+        let sender = MetricsSender::new(&self.otel, receiver, started, &instance())?;
+        let every = self.otel.metrics_every;
+        let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));
+        self.tasks.lock().push(task.abort_handle());
+        Ok(())
+    }
+
+    /// Writes and sends what is still here, at most for `limit`: the last step of a drain.
+    pub async fn flush(self: &Arc<Self>, limit: Duration) {
+        let lines = Arc::clone(self);
+        let lines = tokio::task::spawn_blocking(move || {
+            if let Some(log) = &lines.log {
+                log.flush(limit);
+            }
+        });
+        let spans = async {
+            let (done, sent) = oneshot::channel();
+            if self.flushes.send(done).await.is_ok() {
+                let _ = sent.await; // The task may have ended: there is nothing left to send.
+            }
+        };
+        let _ = tokio::time::timeout(limit, async { tokio::join!(lines, spans) }).await;
+    }
+
+    /// Opens the access log's file anew (SIGHUP after a rotation).
+    pub fn reopen(&self) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
+    }
+
+    /// The clock of records and views.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(self) fn sampler(&self) -> sampling::Sampler {
+        self.otel.sampler
+    }
+
+    pub(self) fn endpoint(&self, address: &Arc<str>) -> Arc<meters::EndpointMeters> {
+        self.registry.endpoint(address)
+    }
+
+    fn families(&self, live: &LiveState) -> Vec<families::Family> {
+        let process = ProcessState::read(self.wall.unix_ns(0) as f64 / 1e9);
+        families::gather(&Sources {
+            routes: &self.registry.routes(),
+            endpoints: &self.registry.endpoints(),
+            scheme: self.scheme,
+            live,
+            process: &process,
+            totals: self.totals(),
+        })
+    }
+
+    fn totals(&self) -> Totals {
+        let full: u64 = self.rings.lock().states.iter().map(|ring| ring.dropped.get()).sum();
+        Totals {
+            spans_dropped: full + self.unsent.get(),
+            lines_dropped: self.log.as_ref().map_or(0, AccessLog::dropped),
+        }
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.tasks.get_mut().drain(..).for_each(|task| task.abort());
+    }
+}
+
+/// Tells this process from others of the same service.
+fn instance() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+async fn sample(telemetry: Weak<Telemetry>) {
+    let mut tick = tokio::time::interval(SAMPLE_EVERY);
+    loop {
+        tick.tick().await;
+        let Some(telemetry) = telemetry.upgrade() else { return };
+        telemetry.registry.tick(telemetry.clock.now().nanos());
+    }
+}
+
+async fn push(
+    telemetry: Weak<Telemetry>,
+    live: Weak<dyn Gauges>,
+    sender: MetricsSender,
+    every: Duration,
+) {
+    let mut tick = tokio::time::interval(every);
+    tick.tick().await; // The first comes at once; there is nothing to tell yet.
+    let mut failing = false;
+    loop {
+        tick.tick().await;
+        let gathered = match (telemetry.upgrade(), live.upgrade()) {
+            (Some(telemetry), Some(live)) => {
+                let now_ns = telemetry.wall.unix_ns(telemetry.clock.now().nanos());
+                (telemetry.families(&live.read()), now_ns)
+            }
+            _ => return,
+        };
+        let outcome = sender.send(&gathered.0, gathered.1).await;
+        match &outcome {
+            Err(error) if !failing => {
+                tracing::warn!(%error, "the receiver of metrics takes none");
+            }
+            Ok(()) if failing => tracing::info!("the receiver of metrics takes them again"),
+            _ => {}
+        }
+        failing = outcome.is_err();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! What is matched and what holds for it, under one policy revision.
+
+use std::sync::Arc;
+
+use sumun_policy::policy;
+
+use crate::admission::lane::Lane;
+use crate::admission::{self, Decision, ThresholdView};
+use crate::quota::Function;
+use crate::slots::UNLIMITED;
+use crate::time::Moment;
+use crate::upstream::Upstream;
+
+/// A route of one policy revision, with its live load.
+#[derive(Debug)]
+pub struct Route {
+    /// Its place in [`crate::Snapshot::routes`].
+    pub index: usize,
+    /// As written.
+    pub policy: policy::Route,
+    /// Where its calls go.
+    pub upstream: Arc<Upstream>,
+    /// Whose quota they need.
+    pub function: Option<Arc<Function>>,
+    pub(crate) lane: Arc<Lane>,
+}
+
+impl Route {
+    /// Decides on one call: the fast loop. Never blocks, never allocates.
+    pub fn admit(self: &Arc<Self>, now: Moment) -> Decision {
+        admission::admit(self, now)
+    }
+
+    /// Its calls in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.lane.state.in_flight()
+    }
+
+    /// Calls in flight *at the upstream* under which it admits; `None`: no limit. In shadow mode
+    /// the limit that would hold.
+    pub fn limit(&self) -> Option<u32> {
+        let word =
+            if self.lane.is_enforced() { self.upstream.state.slots.limit() } else { UNLIMITED };
+        let limit = self.lane.limit().min(word);
+        (limit != UNLIMITED).then_some(limit)
+    }
+
+    /// Its thresholds; none where it sheds nothing.
+    pub fn thresholds(&self) -> Vec<ThresholdView> {
+        self.lane.thresholds()
+    }
+}

@@ -1,0 +1,113 @@
+//! Whom a client asks for: one host, perhaps a port, and nothing else.
+
+use http::HeaderValue;
+
+/// Whom the client asks for: `Host`, `:authority` or the authority of an absolute target.
+pub struct Authority {
+    value: HeaderValue,
+    host_len: usize,
+    lower: Option<Box<str>>,
+}
+
+impl Authority {
+    /// Host and port as the client wrote them.
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// Host and port, lower case; the port as written.
+    pub fn text(&self) -> &str {
+        match &self.lower {
+            Some(lower) => lower,
+            // Only visible ASCII passes `parse`.
+            None => self.value.to_str().unwrap_or_default(),
+        }
+    }
+
+    /// The host, lower case, without port.
+    pub fn host(&self) -> &str {
+        &self.text()[..self.host_len]
+    }
+
+    /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2): no user, no path, no space.
+    pub fn parse(value: HeaderValue) -> Option<Self> {
+        let bytes = value.as_bytes();
+        let host_len = match bytes.first()? {
+            b'[' => {
+                let end = memchr::memchr(b']', bytes)?;
+                let inner = bytes[1..end].iter();
+                (end > 2 && inner.clone().all(|b| b.is_ascii_hexdigit() || b":.".contains(b)))
+                    .then_some(end + 1)?
+            }
+            _ => {
+                let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
+                (end > 0 && bytes[..end].iter().all(|b| is_reg_name(*b))).then_some(end)?
+            }
+        };
+        let port_ok = match &bytes[host_len..] {
+            [] => true,
+            [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        let upper = bytes.iter().any(u8::is_ascii_uppercase);
+        let lower =
+            if upper { Some(value.to_str().ok()?.to_ascii_lowercase().into()) } else { None };
+        port_ok.then_some(Self { value, host_len, lower })
+    }
+}
+
+/// `reg-name` of RFC 3986 §3.2.2 without `%`: no service is called by an encoded name.
+fn is_reg_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::Authority;
+
+    fn host_of(text: &str) -> Option<String> {
+        let value = HeaderValue::from_str(text).unwrap();
+        Authority::parse(value).map(|authority| authority.host().to_owned())
+    }
+
+    #[test]
+    fn a_host_and_perhaps_a_port() {
+        for (text, host) in [
+            ("example.internal", "example.internal"),
+            ("Example.Internal:8080", "example.internal"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("a_b.internal", "a_b.internal"),
+            ("host:", "host"),
+        ] {
+            assert_eq!(host_of(text).as_deref(), Some(host), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_else() {
+        for text in [
+            "",
+            ":80",
+            "user@host",
+            "host/path",
+            "host name",
+            "host:80:81",
+            "host:port",
+            "host:123456",
+            "[::1",
+            "[]:80",
+            "[::1]x",
+            "ho\tst",
+            "host?q",
+            "host#f",
+            "[fe80::1%25eth0]",
+            "ho%73t",
+        ] {
+            assert_eq!(host_of(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What one worker owns, and what all of them share.
+//!
+//! A worker is a thread with its own current-thread runtime, listening socket, connection pool,
+//! deadlines and counters: on the path cores meet only in the engine's atomic words, the store and
+//! the policy pointer.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use sumun_engine::time::Moment;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::deadline::Deadlines;
+use crate::drain::Drain;
+use crate::plan::{CorePlan, Plan};
+use crate::settings::Settings;
+use crate::store::Cache;
+use crate::telemetry::CoreTelemetry;
+use crate::upstream::Pools;
+
+/// What all workers share.
+pub struct Shared {
+    /// How this process runs.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+    /// The policy in force, replaced whole.
+    pub plan: ArcSwap<Plan>,
+    /// The shared cache.
+    pub cache: Cache,
+    /// Where the process is between running and gone.
+    pub drain: Drain,
+    /// TLS of the data listener.
+    pub tls: Option<TlsAcceptor>,
+    /// TLS towards upstreams.
+    pub connector: TlsConnector,
+    /// The gateway's pseudonym in `Via`; unique per process, so that a loop is told from a chain.
+    pub pseudonym: String,
+    /// Client connections open.
+    pub connections: Arc<AtomicUsize>,
+    /// Bound on client connections: the setting, or what the process's descriptors allow.
+    pub connections_max: usize,
+    /// Addresses that no upstream may resolve to: the gateway's own.
+    pub own: Vec<SocketAddr>,
+}
+
+/// One worker's own.
+pub struct Core {
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// Its counters, rings and sampler.
+    pub telemetry: CoreTelemetry,
+    /// Its deadlines.
+    pub deadlines: Deadlines,
+    /// Its connections to upstreams.
+    pub pools: Pools,
+    /// Its client connections: the drain waits for them.
+    pub connections: TaskTracker,
+    /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
+    pub via: [HeaderValue; 2],
+    plan: RefCell<Rc<CorePlan>>,
+}
+
+impl Core {
+    /// A worker's own, on the worker's thread.
+    pub fn new(shared: Arc<Shared>, telemetry: CoreTelemetry) -> Self {
+        let deadlines = Deadlines::default();
+        let pools = Pools::default();
+        let plan = RefCell::new(Rc::new(CorePlan::new(shared.plan.load_full(), &pools)));
+        let via = ["1.1", "2"].map(|version| {
+            // The pseudonym is made of token characters.
+            HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
+        });
+        Self { shared, telemetry, deadlines, pools, connections: TaskTracker::new(), via, plan }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        self.shared.clock.now()
+    }
+
+    /// The plan in force; a call keeps what it got until its end.
+    pub fn plan(&self) -> Rc<CorePlan> {
+        let newest = self.shared.plan.load();
+        let mut plan = self.plan.borrow_mut();
+        if !std::ptr::eq(Arc::as_ptr(&newest), Arc::as_ptr(plan.shared())) {
+            let newest = arc_swap::Guard::into_inner(newest);
+            *plan = Rc::new(CorePlan::new(newest, &self.pools));
+        }
+        Rc::clone(&plan)
+    }
+}
+
+/// Spawns hyper's tasks on the worker's own runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalExec;
+
+impl<F> hyper::rt::Executor<F> for LocalExec
+where
+    F: Future + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}

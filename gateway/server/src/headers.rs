@@ -1,0 +1,151 @@
+//! Header fields that end at a proxy, and those it makes anew (RFC 9110 §7.6, RFC 9112 §9.3).
+
+use http::header::{
+    self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
+    HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+/// Fields named by one `Connection` header that are removed; more than this is refused before.
+pub const NOMINATED_MAX: usize = 32;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY: HeaderName = HeaderName::from_static("proxy");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// What is made anew as a whole, so that nothing a client sends is taken for ours.
+pub const FORWARDED_FAMILY: [HeaderName; 7] = [
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Removes what concerns one connection only: the hop-by-hop fields and those that `Connection`
+/// names. `te: trailers` stays, as gRPC needs it end to end.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let mut found = false;
+    for name in headers.keys() {
+        if is_hop_by_hop(name) {
+            found = true;
+            break;
+        }
+    }
+    if !found {
+        return;
+    }
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers) {
+            headers.remove(name);
+        }
+    }
+    let wants_trailers = headers
+        .get_all(TE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"));
+    for name in [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::PROXY_AUTHORIZATION,
+        header::PROXY_AUTHENTICATE,
+        TE,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        EXPECT,
+        PROXY,
+        HTTP2_SETTINGS,
+    ] {
+        headers.remove(name);
+    }
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // Standard names compare as one byte; the others differ in length from what clients send.
+    matches!(
+        *name,
+        CONNECTION
+            | TE
+            | TRANSFER_ENCODING
+            | UPGRADE
+            | EXPECT
+            | header::PROXY_AUTHORIZATION
+            | header::PROXY_AUTHENTICATE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy" | "proxy-connection" | "http2-settings")
+}
+
+/// The fields that `Connection` names, but for framing and routing, which are ours to say.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| *name != HOST && *name != CONTENT_LENGTH && *name != TE)
+        .take(NOMINATED_MAX)
+        .collect()
+}
+
+/// Whether the client asks for a WebSocket (RFC 6455 §4.1), and nothing else besides.
+pub fn asks_websocket(headers: &HeaderMap) -> bool {
+    let mut upgrades = headers.get_all(UPGRADE).iter();
+    let websocket =
+        upgrades.next().is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    websocket
+        && upgrades.next().is_none()
+        && headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+            .any(|name| name.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+}
+
+/// Trailers never become headers: what frames, routes or authenticates is dropped (RFC 9110 §6.5.1).
+pub fn clean_trailers(trailers: &mut HeaderMap) {
+    strip_hop_by_hop(trailers);
+    for name in [
+        HOST,
+        CONTENT_LENGTH,
+        AUTHORIZATION,
+        COOKIE,
+        SET_COOKIE,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::CONTENT_RANGE,
+        header::TRAILER,
+        header::CACHE_CONTROL,
+        header::WWW_AUTHENTICATE,
+        header::VIA,
+    ] {
+        trailers.remove(name);
+    }
+    for name in FORWARDED_FAMILY {
+        trailers.remove(name);
+    }
+}
+
+/// Joins the cookie crumbs of HTTP/2 into the one line that HTTP/1.1 allows (RFC 9113 §8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    // Made of valid values and "; ".
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+#[cfg(test)]
+mod tests;

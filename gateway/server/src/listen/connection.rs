@@ -1,0 +1,78 @@
+//! What is known about one client connection, shared by its wire, its calls and its guard.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::task::Waker;
+
+use http::HeaderValue;
+
+use super::transport::Transport;
+use crate::path::settle::Settlement;
+use crate::screen::Malformed;
+
+/// One client connection. Lives from accept to close on one core.
+pub struct Connection {
+    /// The client's address as the socket sees it.
+    pub peer: SocketAddr,
+    /// `X-Forwarded-For` of this connection, made once.
+    pub forwarded_for: HeaderValue,
+    /// Whether it is TLS.
+    pub tls: bool,
+    /// Whether it speaks HTTP/2: a refusal then ends a stream, not the connection.
+    pub h2: bool,
+    /// Calls begun and not settled.
+    pub calls: Cell<u32>,
+    /// Tick of the last byte that moved in either direction, or of the last settled call.
+    pub moved_tick: Cell<u64>,
+    /// Tick at which an incomplete request head began; 0: none.
+    pub head_tick: Cell<u64>,
+    /// Tick since which the client takes no bytes although there are some; 0: it takes them.
+    pub stalled_tick: Cell<u64>,
+    /// Why the rest of this connection is never read: the next request is answered with this.
+    pub refused: Cell<Option<Unreadable>>,
+    /// Set by an accepted upgrade: what to do with the bytes once hyper lets go of the connection.
+    pub tunnel: RefCell<Option<Tunnel>>,
+    /// Wakes the connection's task, where a cell above changed what it should do.
+    pub waker: RefCell<Option<Waker>>,
+}
+
+/// Why the rest of a connection is never read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its bytes are not HTTP, or ambiguous.
+    Malformed(Malformed),
+    /// A head took longer than `limits.header_time`.
+    TooSlow,
+}
+
+/// The other end of an upgraded connection. Its permits are freed when the tunnel closes.
+pub struct Tunnel {
+    /// The upstream's side, without HTTP.
+    pub upstream: Transport,
+    /// Bytes the upstream sent behind its 101.
+    pub early: bytes::Bytes,
+    /// The call that opened it.
+    pub settlement: Box<Settlement>,
+}
+
+impl Connection {
+    /// A new connection, accepted at `tick`.
+    pub fn new(peer: SocketAddr, tls: bool, h2: bool, tick: u64) -> Self {
+        let address = peer.ip().to_canonical().to_string();
+        Self {
+            peer,
+            // An IP address is made of visible ASCII only.
+            forwarded_for: HeaderValue::from_str(&address)
+                .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+            tls,
+            h2,
+            calls: Cell::new(0),
+            moved_tick: Cell::new(tick),
+            head_tick: Cell::new(0),
+            stalled_tick: Cell::new(0),
+            refused: Cell::new(None),
+            tunnel: RefCell::new(None),
+            waker: RefCell::new(None),
+        }
+    }
+}

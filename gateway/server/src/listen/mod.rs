@@ -1,0 +1,162 @@
+//! The data listener: one socket per core on the same address (`SO_REUSEPORT`), own accept loop.
+//!
+//! Begins when the gateway is ready, ends when the drain has announced itself. Connections over
+//! `limits.connections` get a 503 and are closed; an accept that fails for want of descriptors waits
+//! instead of spinning.
+
+pub mod connection;
+mod serve;
+pub mod tls;
+pub mod transport;
+pub mod tunnel;
+mod wire;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use self::transport::Transport;
+pub use self::wire::REFUSED_PATH;
+use crate::core::Core;
+
+/// Connections the kernel may hold that no worker has accepted yet.
+const BACKLOG: i32 = 4096;
+
+/// Wait after a failed accept: descriptors come back when connections close, not by trying again.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
+
+/// What a client over the bound on connections gets. Written without reading its request.
+const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: application/problem+json\r\nproxy-status: sumun; error=connection_limit_reached\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 135\r\n\r\n\
+    {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+    \"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
+
+/// Binds one listening socket per worker. Port 0: the first socket picks, the others follow.
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
+    let mut bound = address;
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let socket = bind_one(bound)?;
+        bound = socket.local_addr()?;
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts until the drain stops it, then once more for what the kernel already holds.
+pub async fn accept(core: Rc<Core>, listener: StdListener) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = core.shared.drain.stopped() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(&core, stream, peer),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "accept failed, waiting");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+    let std = listener.into_std()?;
+    while let Ok((stream, peer)) = std.accept() {
+        stream.set_nonblocking(true)?;
+        admit(&core, TcpStream::from_std(stream)?, peer);
+    }
+    Ok(())
+}
+
+/// Errors that concern the connection only, not the listener (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let core = Rc::clone(core);
+    match Counted::new(&core.shared.connections, core.shared.connections_max) {
+        Some(counted) => {
+            core.connections.clone().spawn_local(async move {
+                let _counted = counted;
+                // Small answers go out at once; hyper batches head and body itself.
+                let _ = stream.set_nodelay(true);
+                shake_hands(core, stream, peer).await;
+            });
+        }
+        None => refuse(stream),
+    }
+}
+
+/// Tells one client that there is no room. Bounded: what doesn't fit the socket's buffer is not sent.
+fn refuse(stream: TcpStream) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = io::Write::write(&mut stream, OVER_THE_BOUND);
+    }
+}
+
+async fn shake_hands(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let Some(acceptor) = core.shared.tls.clone() else {
+        return serve::serve(core, Transport::Plain(stream), peer, None).await;
+    };
+    let limit = core.shared.settings.limits.header_time;
+    let Ok(Ok(mut stream)) = tokio::time::timeout(limit, acceptor.accept(stream)).await else {
+        return;
+    };
+    let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let _ = stream.flush().await;
+    serve::serve(core, Transport::Tls(Box::new(stream.into())), peer, Some(h2)).await;
+}
+
+/// One connection in the bound; dropping it makes room.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(connections: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let mut now = connections.load(Ordering::Relaxed);
+        loop {
+            if now >= max {
+                return None;
+            }
+            match connections.compare_exchange_weak(
+                now,
+                now + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(Self(Arc::clone(connections))),
+                Err(seen) => now = seen,
+            }
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

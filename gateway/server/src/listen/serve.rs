@@ -1,0 +1,270 @@
+//! One client connection from its first byte to its last.
+//!
+//! The protocol is told by ALPN on TLS, else by the first bytes (HTTP/2 by prior knowledge, RFC 9113
+//! §3.3). One coarse deadline per connection guards all its time limits: it is looked at when it
+//! fires, not armed per call.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncReadExt;
+
+use super::connection::{Connection, Unreadable};
+use super::transport::Transport;
+use super::tunnel;
+use super::wire::Wire;
+use crate::core::{Core, LocalExec};
+use crate::deadline::{Deadline, TICK, ticks};
+use crate::path;
+use crate::path::settle::Settled;
+use crate::screen::{HeadLimits, RequestScreen};
+
+/// The first bytes of every HTTP/2 connection (RFC 9113 §3.4).
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Read and write buffers of one HTTP/1 connection towards the client beyond a request head, bytes.
+/// A client that never reads holds this much and no more.
+const H1_WRITE_BYTES_MAX: usize = 16 * 1024;
+
+/// Receive window of one HTTP/2 stream, bytes: what a stalled upload may hold.
+const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// Receive window of one HTTP/2 connection, bytes.
+const H2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// Bytes one HTTP/2 stream may queue towards a client that doesn't read.
+const H2_SEND_BYTES_MAX: usize = 32 * 1024;
+
+/// Resets that a peer may provoke before its connection is closed (rapid reset, CVE-2023-44487).
+const H2_RESETS_MAX: usize = 64;
+
+/// Period of the pings that find dead HTTP/2 clients.
+const H2_PING_EVERY: Duration = Duration::from_secs(30);
+
+/// Serves one accepted connection to its end.
+pub async fn serve(
+    core: Rc<Core>,
+    transport: Transport,
+    peer: std::net::SocketAddr,
+    h2: Option<bool>,
+) {
+    let mut transport = transport;
+    let sniff = sniff(&mut transport, h2);
+    let limits = &core.shared.settings.limits;
+    let Some(Ok((h2, sniffed))) = within(&core, limits.idle, sniff).await else { return };
+    let tls = matches!(transport, Transport::Tls(_));
+    let connection = Rc::new(Connection::new(peer, tls, h2, core.deadlines.tick()));
+    let screen = (!h2).then(|| {
+        Box::new(RequestScreen::new(HeadLimits {
+            head_bytes_max: limits.header_bytes,
+            headers_max: limits.headers,
+        }))
+    });
+    let wire =
+        Wire::new(transport, sniffed, Rc::clone(&connection), core.deadlines.clone(), screen);
+    let calls = Calls { core: Rc::clone(&core), connection: Rc::clone(&connection) };
+    if h2 {
+        serve_h2(&core, &connection, wire, calls).await;
+    } else {
+        serve_h1(&core, &connection, wire, calls).await;
+    }
+}
+
+/// `None` once the limit has passed.
+async fn within<F: Future>(core: &Core, limit: Duration, future: F) -> Option<F::Output> {
+    let deadline = core.deadlines.after(limit);
+    let mut future = std::pin::pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => deadline.poll_expired(cx).map(|()| None),
+    })
+    .await
+}
+
+/// Which protocol the client speaks, with what was read to tell.
+async fn sniff(transport: &mut Transport, known: Option<bool>) -> io::Result<(bool, Bytes)> {
+    if let Some(h2) = known {
+        return Ok((h2, Bytes::new()));
+    }
+    let mut bytes = BytesMut::with_capacity(H2_PREFACE.len());
+    loop {
+        if bytes.len() == H2_PREFACE.len() && bytes == H2_PREFACE {
+            return Ok((true, bytes.freeze()));
+        }
+        if !H2_PREFACE.starts_with(&bytes) {
+            return Ok((false, bytes.freeze()));
+        }
+        let mut left = (&mut *transport).take((H2_PREFACE.len() - bytes.len()) as u64);
+        if left.read_buf(&mut bytes).await? == 0 {
+            return Ok((false, bytes.freeze()));
+        }
+    }
+}
+
+async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
+    let limits = &core.shared.settings.limits;
+    let mut builder = http1::Builder::new();
+    builder
+        .half_close(false)
+        .header_read_timeout(None) // the guard's, without a timer per call
+        .max_headers(limits.headers)
+        .max_header_size(limits.header_bytes.max(8192))
+        .max_buf_size(limits.header_bytes.max(H1_WRITE_BYTES_MAX));
+    let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
+    let mut guard = Guard::new(core, connection);
+    let mut leaving = std::pin::pin!(core.shared.drain.stopped());
+    let mut left = false;
+    let served = poll_fn(|cx| {
+        if !left && leaving.as_mut().poll(cx).is_ready() {
+            left = true;
+            Pin::new(&mut hyper).graceful_shutdown();
+        }
+        if guard.poll_cut(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        hyper.poll_without_shutdown(cx).map(Some)
+    })
+    .await;
+    let Some(Ok(())) = served else { return };
+    let parts = hyper.into_parts();
+    let tunnel = connection.tunnel.borrow_mut().take();
+    let mut client = parts.io.into_inner().into_transport();
+    if let Some(tunnel) = tunnel {
+        drop(guard);
+        tunnel::run(core, client, parts.read_buf, tunnel).await;
+    } else {
+        let closing = poll_fn(|cx| tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut client), cx));
+        let _ = within(core, Duration::from_secs(1), closing).await;
+        linger(core, client).await;
+    }
+}
+
+/// Reads what the client still sends, within bounds, so that a close does not reset the connection
+/// before the client has read its answer (RFC 9112 §9.6).
+async fn linger(core: &Core, mut client: Transport) {
+    /// Most bytes that are read and dropped.
+    const BYTES_MAX: usize = 256 * 1024;
+    /// Longest that this takes.
+    const TIME_MAX: Duration = Duration::from_millis(500);
+    let drop_rest = async {
+        let mut scratch = [0; 4096];
+        let mut dropped = 0;
+        while let Ok(n @ 1..) = client.read(&mut scratch).await {
+            dropped += n;
+            if dropped > BYTES_MAX {
+                break;
+            }
+        }
+    };
+    within(core, TIME_MAX, drop_rest).await;
+}
+
+async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
+    let limits = &core.shared.settings.limits;
+    let mut builder = http2::Builder::new(LocalExec);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(H2_SEND_BYTES_MAX)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(H2_RESETS_MAX)
+        .max_local_error_reset_streams(H2_RESETS_MAX)
+        .keep_alive_interval(H2_PING_EVERY)
+        .keep_alive_timeout(limits.header_time);
+    let mut hyper = std::pin::pin!(builder.serve_connection(TokioIo::new(wire), calls));
+    let mut guard = Guard::new(core, connection);
+    let mut leaving = std::pin::pin!(core.shared.drain.begun());
+    let mut left = false;
+    // Whether it ended well or not, the streams have been told by hyper.
+    let _ = poll_fn(|cx| {
+        if !left && leaving.as_mut().poll(cx).is_ready() {
+            left = true;
+            hyper.as_mut().graceful_shutdown();
+        }
+        if guard.poll_cut(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        hyper.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// Holds all time limits of one connection.
+struct Guard {
+    deadline: Deadline,
+    connection: Rc<Connection>,
+    core: Rc<Core>,
+    header_ticks: u64,
+    idle_ticks: u64,
+}
+
+impl Guard {
+    fn new(core: &Rc<Core>, connection: &Rc<Connection>) -> Self {
+        let limits = &core.shared.settings.limits;
+        let first = limits.header_time.min(limits.idle);
+        Self {
+            deadline: core.deadlines.after(first),
+            connection: Rc::clone(connection),
+            core: Rc::clone(core),
+            header_ticks: ticks(limits.header_time),
+            idle_ticks: ticks(limits.idle),
+        }
+    }
+
+    /// Ready when the connection is to be cut without a word; a slow head is refused instead.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.deadline.poll_expired(cx).is_ready() {
+            let (connection, now) = (&self.connection, self.core.deadlines.tick());
+            let mut next = self.header_ticks.min(self.idle_ticks);
+            let mut due = |since: u64, limit: u64| {
+                let left = (since + limit).saturating_sub(now);
+                next = next.min(left.max(1));
+                left == 0
+            };
+            let head = connection.head_tick.get();
+            let stalled = connection.stalled_tick.get();
+            if head != 0 && connection.refused.get().is_none() && due(head, self.header_ticks) {
+                connection.refused.set(Some(Unreadable::TooSlow));
+                cx.waker().wake_by_ref();
+            }
+            if stalled != 0 && due(stalled, self.idle_ticks) {
+                return Poll::Ready(());
+            }
+            if connection.calls.get() == 0 && due(connection.moved_tick.get(), self.idle_ticks) {
+                return Poll::Ready(());
+            }
+            self.deadline.reset(TICK * u32::try_from(next).unwrap_or(u32::MAX));
+        }
+        Poll::Pending
+    }
+}
+
+/// The service hyper calls: the request path, bound to this connection.
+struct Calls {
+    core: Rc<Core>,
+    connection: Rc<Connection>,
+}
+
+impl Service<Request<Incoming>> for Calls {
+    type Response = Response<Settled>;
+    type Error = std::convert::Infallible;
+    /// Boxed, so that an idle connection doesn't hold the space of a call.
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let call = path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request);
+        Box::pin(async move { Ok(call.await) })
+    }
+}

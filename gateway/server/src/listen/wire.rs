@@ -1,0 +1,238 @@
+//! The bytes of one client connection on their way into and out of hyper.
+//!
+//! On HTTP/1 every byte passes the [`RequestScreen`] first. hyper repairs some ambiguous requests;
+//! a proxy that forwards a repaired request is a smuggling tool. So an incomplete head is held back
+//! here (at most `limits.header_bytes`), and a malformed one never reaches the parser: in its place
+//! hyper gets a harmless request that the path answers with the refusal, in its turn among pipelined
+//! calls, and nothing after it is read.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connection::{Connection, Unreadable};
+use super::transport::Transport;
+use crate::deadline::Deadlines;
+use crate::screen::{Malformed, Part, RequestScreen};
+
+/// Path of the request that stands in for a malformed one. Only answered with a refusal, and only
+/// on a connection that is refused; elsewhere it is a path like any other.
+pub const REFUSED_PATH: &str = "/.well-known/sumun-refused";
+
+const REFUSED_REQUEST: &[u8] = b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost: refused\r\n\r\n";
+
+/// One client connection as hyper sees it.
+pub struct Wire {
+    transport: Transport,
+    connection: Rc<Connection>,
+    deadlines: Deadlines,
+    /// `None` for HTTP/2, whose framing the h2 crate checks.
+    screen: Option<Box<RequestScreen>>,
+    /// Bytes read while the protocol was being told; screened when read again.
+    sniffed: Bytes,
+    /// A head that has not come whole.
+    held: BytesMut,
+    /// Screened bytes that hyper has not taken yet.
+    ready: BytesMut,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The stand-in request has been queued; nothing more is read.
+    Refused,
+    /// The body in flight turned out malformed.
+    BodyBroken(Malformed),
+}
+
+impl Wire {
+    /// Takes a transport, what has been read of it, and the screen for HTTP/1.
+    pub fn new(
+        transport: Transport,
+        sniffed: Bytes,
+        connection: Rc<Connection>,
+        deadlines: Deadlines,
+        screen: Option<Box<RequestScreen>>,
+    ) -> Self {
+        Self {
+            transport,
+            connection,
+            deadlines,
+            screen,
+            sniffed,
+            held: BytesMut::new(),
+            ready: BytesMut::new(),
+            state: State::Open,
+        }
+    }
+
+    /// The transport, once hyper has let go of it.
+    pub fn into_transport(self) -> Transport {
+        self.transport
+    }
+
+    /// Puts the stand-in request in the place of what is being read.
+    fn refuse(&mut self, why: Unreadable) {
+        self.held = BytesMut::new();
+        self.ready.extend_from_slice(REFUSED_REQUEST);
+        self.connection.refused.set(Some(why));
+        self.connection.head_tick.set(0);
+        self.state = State::Refused;
+    }
+
+    fn read_raw(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        let before = buf.filled().len();
+        if self.sniffed.is_empty() {
+            ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
+        } else {
+            let n = self.sniffed.len().min(buf.remaining());
+            buf.put_slice(&self.sniffed.split_to(n));
+        }
+        let n = buf.filled().len() - before;
+        if n > 0 {
+            self.connection.moved_tick.set(self.deadlines.tick());
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    /// Screens what has just been read (`buf` from `from` on); leaves in `buf` what hyper may see.
+    fn screen_read(&mut self, buf: &mut ReadBuf<'_>, from: usize) {
+        let Some(screen) = self.screen.as_deref_mut() else { return };
+        let fresh = &buf.filled()[from..];
+        match screen.watch(fresh) {
+            Ok(()) => {
+                let partial = screen.partial_head_bytes();
+                if self.held.is_empty() && partial == 0 {
+                    return; // whole messages, or a body: nothing to hold back
+                }
+                self.held.extend_from_slice(fresh);
+                buf.set_filled(from);
+                let whole = self.held.len() - partial;
+                if whole > 0 {
+                    self.ready.unsplit(self.held.split_to(whole));
+                    self.connection.head_tick.set(0);
+                }
+                if partial == 0 {
+                    self.held = BytesMut::new();
+                } else if self.connection.head_tick.get() == 0 {
+                    self.connection.head_tick.set(self.deadlines.tick().max(1));
+                }
+            }
+            Err(violation) => {
+                // What was held began an earlier, complete message; else it is the violating head.
+                if violation.valid > 0 {
+                    self.ready.unsplit(self.held.split());
+                    self.ready.extend_from_slice(&fresh[..violation.valid]);
+                }
+                buf.set_filled(from);
+                match violation.part {
+                    Part::Head => self.refuse(Unreadable::Malformed(violation.kind)),
+                    Part::Body => self.state = State::BodyBroken(violation.kind),
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if !this.ready.is_empty() {
+                let n = this.ready.len().min(buf.remaining());
+                buf.put_slice(&this.ready[..n]);
+                this.ready.advance(n);
+                if this.ready.is_empty() {
+                    this.ready = BytesMut::new(); // rare path: give the memory back
+                }
+                return Poll::Ready(Ok(()));
+            }
+            match this.state {
+                // The connection's guard refuses by setting the cell.
+                State::Open => {
+                    if let Some(why) = this.connection.refused.get() {
+                        this.refuse(why);
+                        continue;
+                    }
+                }
+                // The connection ends with the answer to the stand-in; no further byte is wanted.
+                State::Refused => return Poll::Pending,
+                State::BodyBroken(kind) => {
+                    this.connection.refused.set(Some(Unreadable::Malformed(kind)));
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        kind.code(),
+                    )));
+                }
+            }
+            let from = buf.filled().len();
+            if ready!(this.read_raw(cx, buf))? == 0 {
+                return Poll::Ready(Ok(())); // end of stream; a head held back dies with it
+            }
+            this.screen_read(buf, from);
+            if buf.filled().len() > from {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl Wire {
+    fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let tick = self.deadlines.tick();
+        match &result {
+            Poll::Ready(_) => {
+                self.connection.moved_tick.set(tick);
+                self.connection.stalled_tick.set(0);
+            }
+            Poll::Pending if self.connection.stalled_tick.get() == 0 => {
+                self.connection.stalled_tick.set(tick.max(1));
+            }
+            Poll::Pending => {}
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.transport).poll_write(cx, buf);
+        this.written(result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
+        this.written(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.transport.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+    }
+}

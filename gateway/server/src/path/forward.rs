@@ -1,0 +1,230 @@
+//! **forward**: pick an endpoint, send the request, take the head of its answer. 502, 503 or 504.
+//!
+//! At most one retry, elsewhere if there is an elsewhere, and only where the upstream can't have
+//! acted: nothing of the request was written, or the method is idempotent and has no body.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode, Version, request};
+use sumun_engine::endpoint::Endpoint;
+
+use super::call::{Call, Opened};
+use crate::body::Body;
+use crate::headers;
+use crate::listen::connection::Tunnel;
+use crate::plan::RoutePlan;
+use crate::refusal::{Code, Refusal};
+use crate::sense::orca;
+use crate::telemetry::record::{ATTEMPTS_MAX, Attempt};
+use crate::upstream::{Answer, Exchange, Failed, Progress, RequestBody};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Sends the call to its upstream and returns the answer, its body under way.
+pub async fn forward(
+    call: &mut Call,
+    plan: &Rc<RoutePlan>,
+    opened: Opened,
+) -> Result<Response<Body>, Refusal> {
+    let sent = Rc::new(Progress::default());
+    call.settlement.sent = Some(Rc::clone(&sent));
+    let mut request = outbound(call, plan, opened, &sent);
+    let mut avoid: Option<Arc<Endpoint>> = None;
+    let mut fresh = false;
+    for attempt in 0..ATTEMPTS_MAX {
+        let random = fastrand::u64(..);
+        let endpoint = plan.route.upstream.pick(random, avoid.as_ref(), call.core.now());
+        let endpoint = endpoint.ok_or_else(|| {
+            Refusal::new(Code::NoEndpoint, "no endpoint of the upstream is usable")
+        })?;
+        let last = attempt + 1 == ATTEMPTS_MAX;
+        let spare = (!last && is_repeatable(&request)).then(|| head_of(&request));
+        let failed = match try_once(call, plan, &endpoint, request, &sent, fresh).await {
+            Ok(answer) => return finish(call, plan, &endpoint, answer).await,
+            Err(failed) => failed,
+        };
+        let again = if failed.retry_is_safe() { failed.unsent.or(spare) } else { None };
+        match again {
+            Some(again) if !last => request = again,
+            _ => return Err(Refusal::upstream(failed.code, failed.error)),
+        }
+        fresh = true;
+        if !failed.reused {
+            avoid = Some(endpoint);
+        }
+    }
+    // The loop's last turn returns.
+    Err(Refusal::upstream(Code::UpstreamUnreachable, "destination_unavailable"))
+}
+
+/// The request as the upstream gets it.
+fn outbound(
+    call: &Call,
+    plan: &RoutePlan,
+    opened: Opened,
+    sent: &Rc<Progress>,
+) -> Request<RequestBody> {
+    let Opened { mut head, body, authority, websocket, .. } = opened;
+    let limits = &call.core.shared.settings.limits;
+    let body = RequestBody::new(
+        body,
+        &call.core.deadlines,
+        limits.body_bytes_max,
+        limits.body_rate_min,
+        sent,
+    );
+    forwarded_family(call, &mut head, authority.value());
+    let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
+    head.headers.append(header::VIA, via.clone());
+    head.headers.insert(header::HOST, authority.value().clone());
+    head.headers.insert(TRACEPARENT, call.settlement.record.trace.to_header());
+    if websocket && plan.route.policy.websocket {
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    head.extensions.clear();
+    Request::from_parts(head, body)
+}
+
+/// `X-Forwarded-*` made anew as a whole; what came in counts only from trusted proxies.
+fn forwarded_family(call: &Call, head: &mut request::Parts, host: &HeaderValue) {
+    let fields = &mut head.headers;
+    let trusted = call.trusts_peer();
+    if trusted {
+        fields.append(X_FORWARDED_FOR, call.connection.forwarded_for.clone());
+        if fields.contains_key(&X_FORWARDED_PROTO) && fields.contains_key(&X_FORWARDED_HOST) {
+            return;
+        }
+    } else {
+        for name in headers::FORWARDED_FAMILY {
+            fields.remove(name);
+        }
+        fields.insert(X_FORWARDED_FOR, call.connection.forwarded_for.clone());
+    }
+    let proto = if call.connection.tls { "https" } else { "http" };
+    fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
+    fields.insert(X_FORWARDED_HOST, host.clone());
+}
+
+/// Idempotent (RFC 9110 §9.2.2) and without a body: may be sent twice.
+fn is_repeatable(request: &Request<RequestBody>) -> bool {
+    request.body().is_empty() && request.method().is_idempotent() && !is_upgrade(request)
+}
+
+fn is_upgrade(request: &Request<RequestBody>) -> bool {
+    request.headers().contains_key(header::UPGRADE)
+}
+
+fn head_of(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+impl Failed {
+    /// Whether the request may be sent again: a timeout is not, as the upstream may still be at it.
+    fn retry_is_safe(&self) -> bool {
+        matches!(self.code, Code::UpstreamUnreachable | Code::UpstreamReset)
+    }
+}
+
+async fn try_once(
+    call: &mut Call,
+    plan: &RoutePlan,
+    endpoint: &Arc<Endpoint>,
+    request: Request<RequestBody>,
+    sent: &Rc<Progress>,
+    fresh: bool,
+) -> Result<Answer, Failed> {
+    let Some(pool) = plan.pool(endpoint) else {
+        // A snapshot's upstream and its plan's pools are made together.
+        return Err(Failed {
+            code: Code::NoEndpoint,
+            error: "proxy_internal_error",
+            unsent: Some(request),
+            reused: false,
+        });
+    };
+    call.settlement.load = Some(endpoint.begin());
+    let started = call.core.now();
+    let slot = call.settlement.record.attempts.iter_mut().find(|attempt| attempt.is_none());
+    let attempt = slot.map(|slot| {
+        slot.insert(Attempt {
+            span_id: call.core.telemetry.span_id(),
+            endpoint: Arc::clone(&endpoint.address.host),
+            started_ns: started.nanos(),
+            head_ns: 0,
+            status: 0,
+            failed: None,
+        })
+    });
+    let exchange = Exchange {
+        core: &call.core,
+        pool,
+        timeout: plan.route.upstream.policy.timeout,
+        fresh,
+        sent,
+    };
+    let tried = exchange.run(request).await;
+    let now = call.core.now();
+    if let Some(attempt) = attempt {
+        attempt.head_ns = now.nanos();
+        match &tried {
+            Ok(answer) => attempt.status = answer.response.status().as_u16(),
+            Err(failed) => attempt.failed = Some(failed.code),
+        }
+    }
+    match &tried {
+        Ok(_) => endpoint.succeeded(now),
+        Err(failed) if failed.retry_is_safe() && !failed.reused => endpoint.failed(now),
+        Err(_) => {}
+    }
+    tried
+}
+
+/// The answer as the client gets it.
+async fn finish(
+    call: &mut Call,
+    plan: &RoutePlan,
+    endpoint: &Endpoint,
+    answer: Answer,
+) -> Result<Response<Body>, Refusal> {
+    let (mut head, body) = answer.response.into_parts();
+    if let Some(reading) = orca::take(&mut head.headers) {
+        plan.route.upstream.observe(endpoint, &reading, call.core.now());
+    }
+    head.extensions.clear();
+    if let Some(upgraded) = answer.upgraded {
+        let Ok((upstream, early)) = upgraded.await else {
+            return Err(Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed"));
+        };
+        call.tunnel = Some((upstream, early));
+        keep_upgrade(&mut head.headers);
+        return Ok(Response::from_parts(head, Body::Empty));
+    }
+    headers::strip_hop_by_hop(&mut head.headers);
+    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
+}
+
+/// Of a 101's hop-by-hop fields only the upgrade itself is passed on.
+fn keep_upgrade(fields: &mut HeaderMap) {
+    headers::strip_hop_by_hop(fields);
+    fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    fields.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Ties an accepted upgrade to its connection: the tunnel begins when hyper lets go of it.
+pub fn into_tunnel(call: Call) -> Option<StatusCode> {
+    let Call { connection, settlement, tunnel, .. } = call;
+    let (upstream, early) = tunnel?;
+    *connection.tunnel.borrow_mut() = Some(Tunnel { upstream, early, settlement });
+    Some(StatusCode::SWITCHING_PROTOCOLS)
+}

@@ -1,0 +1,68 @@
+//! **recall**: does the shared cache hold the answer? A hit costs the upstream nothing, so this comes
+//! before admission and a hit is never shed.
+
+use http::{Response, header};
+
+use super::call::{Call, Opened};
+use crate::body::Body;
+use crate::plan::RoutePlan;
+use crate::refusal::{Code, Refusal};
+use crate::store::{Asked, Errand, Recalled};
+
+/// What the cache makes of a call.
+pub enum Recall {
+    /// It holds the answer.
+    Answer(Response<Body>),
+    /// The upstream is to be asked; the errand, on routes with a cache, takes its answer.
+    Forward(Option<Errand>),
+}
+
+/// Asks the cache. May wait for an identical call in flight, never for the store.
+pub async fn recall(
+    call: &mut Call,
+    plan: &RoutePlan,
+    opened: &mut Opened,
+) -> Result<Recall, Refusal> {
+    let Some(rules) = &plan.route.policy.cache else { return Ok(Recall::Forward(None)) };
+    let target = opened.head.uri.path_and_query();
+    let asked = Asked {
+        method: &opened.head.method,
+        scheme: if call.connection.tls { "https" } else { "http" },
+        authority: keyed_authority(call.connection.tls, opened.authority.text()),
+        path_and_query: target.map_or("/", http::uri::PathAndQuery::as_str),
+        headers: &opened.head.headers,
+        has_body: !http_body::Body::is_end_stream(&opened.body),
+    };
+    let now = call.cache_now();
+    let cache = &call.core.shared.cache;
+    match cache.recall(&asked, rules, &plan.route.policy.name, now).await {
+        Recalled::Answer { response, result } => {
+            call.settlement.record.cache = Some(result);
+            Ok(Recall::Answer(response))
+        }
+        Recalled::Forward(errand) => {
+            call.settlement.record.cache = Some(errand.result());
+            errand.prepare(&mut opened.head.headers);
+            // A method in a header would be answered under another method's key.
+            for name in METHOD_OVERRIDES {
+                opened.head.headers.remove(name);
+            }
+            Ok(Recall::Forward(Some(errand)))
+        }
+        Recalled::Unavailable => {
+            Err(Refusal::new(Code::NotCached, "only-if-cached, and nothing usable is stored"))
+        }
+    }
+}
+
+const METHOD_OVERRIDES: [header::HeaderName; 3] = [
+    header::HeaderName::from_static("x-http-method-override"),
+    header::HeaderName::from_static("x-http-method"),
+    header::HeaderName::from_static("x-method-override"),
+];
+
+/// The authority as keys hold it: without its scheme's default port.
+fn keyed_authority(tls: bool, authority: &str) -> &str {
+    let default = if tls { ":443" } else { ":80" };
+    authority.strip_suffix(default).unwrap_or(authority)
+}

@@ -1,0 +1,139 @@
+//! **settle**: the end of a call, whatever ended it.
+//!
+//! One [`Settlement`] holds everything a call must give back. It travels from the call's future into
+//! the answer's body; dropping it settles, exactly once: a client that leaves, a reset, a timeout and
+//! a panic all end here. A slow download keeps its slot until the last byte.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use sumun_engine::admission::Slot;
+use sumun_engine::endpoint::Load;
+use sumun_engine::quota::Permit;
+
+use crate::body::{Body, BodyError};
+use crate::core::Core;
+use crate::listen::connection::Connection;
+use crate::telemetry::record::CallRecord;
+use crate::upstream::Progress;
+
+/// What a call holds until it ends.
+pub struct Settlement {
+    /// What will be told about the call.
+    pub record: CallRecord,
+    /// Its place among the calls in flight to the upstream.
+    pub slot: Option<Slot>,
+    /// Its share of the function's quota.
+    pub permit: Option<Permit>,
+    /// Its weight in balancing.
+    pub load: Option<Load>,
+    /// Its request body, where it was forwarded.
+    pub sent: Option<Rc<Progress>>,
+    core: Rc<Core>,
+    connection: Rc<Connection>,
+}
+
+impl Settlement {
+    /// Begins a call.
+    pub fn new(record: CallRecord, core: Rc<Core>, connection: Rc<Connection>) -> Box<Self> {
+        connection.calls.set(connection.calls.get() + 1);
+        Box::new(Self {
+            record,
+            slot: None,
+            permit: None,
+            load: None,
+            sent: None,
+            core,
+            connection,
+        })
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        // Freed before anything is told: a line that can't be written holds nobody up.
+        drop(self.slot.take());
+        drop(self.permit.take());
+        drop(self.load.take());
+        self.connection.calls.set(self.connection.calls.get() - 1);
+        self.connection.moved_tick.set(self.core.deadlines.tick());
+        if let Some(sent) = &self.sent {
+            self.record.request_bytes += sent.bytes.get();
+        }
+        self.record.ended_ns = self.core.now().nanos();
+        self.core.telemetry.settle(&self.record);
+    }
+}
+
+/// The body that hyper gets: an answer's bytes, and the settlement that ends with them.
+pub struct Settled {
+    body: Body,
+    settlement: Option<Box<Settlement>>,
+}
+
+impl Settled {
+    /// Ties a settlement to a body.
+    pub fn new(body: Body, settlement: Box<Settlement>) -> Self {
+        Self { body, settlement: Some(settlement) }
+    }
+
+    /// The answer of an accepted upgrade: the settlement goes into the tunnel.
+    pub fn detached() -> Self {
+        Self { body: Body::Empty, settlement: None }
+    }
+
+    fn complete(&mut self) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.record.complete = true;
+        }
+    }
+}
+
+impl http_body::Body for Settled {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let polled = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
+        match &polled {
+            Some(Ok(frame)) => {
+                if let (Some(data), Some(settlement)) = (frame.data_ref(), &mut this.settlement) {
+                    settlement.record.response_bytes += data.len() as u64;
+                }
+                if this.body.is_end_stream() {
+                    this.complete();
+                }
+            }
+            Some(Err(_)) => this.settlement = None,
+            None => {
+                this.complete();
+                this.settlement = None;
+            }
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        // An empty body is never polled; it is as complete as it can be.
+        if self.body.is_end_stream() {
+            self.complete();
+        }
+    }
+}

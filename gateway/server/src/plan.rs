@@ -1,0 +1,95 @@
+//! The policy in force, compiled, with what the server attaches to each route.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+use sumun_engine::{Endpoint, Live, Moment, Route, Snapshot};
+
+use crate::telemetry::meters::RouteMeters;
+use crate::upstream::{Pool, Pools};
+
+/// One snapshot and its routes' meters; shared by all workers, replaced whole.
+pub struct Plan {
+    /// What the engine decides by.
+    pub snapshot: Arc<Snapshot>,
+    /// Meters by route index.
+    pub meters: Vec<Arc<RouteMeters>>,
+}
+
+/// One worker's view of a plan: its routes with the worker's own connection pools.
+pub struct CorePlan {
+    shared: Arc<Plan>,
+    routes: Vec<Rc<RoutePlan>>,
+}
+
+/// One route as a worker sees it.
+pub struct RoutePlan {
+    /// What the engine decides by.
+    pub route: Arc<Route>,
+    /// Its counters.
+    pub meters: Arc<RouteMeters>,
+    /// File and route, as a refusal names them: `mail.yaml#mail-receive`.
+    pub policy: Box<str>,
+    pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
+}
+
+impl Plan {
+    /// Before the first policy: every call is nobody's.
+    pub fn empty(live: &Live, now: Moment) -> Self {
+        let snapshot = Snapshot::compile(sumun_policy::Policy::default(), 0, live, now);
+        Self { snapshot: Arc::new(snapshot), meters: Vec::new() }
+    }
+}
+
+impl CorePlan {
+    /// A worker's view, its pools kept where endpoints stay.
+    pub fn new(shared: Arc<Plan>, pools: &Pools) -> Self {
+        let routes = std::iter::zip(shared.snapshot.routes(), &shared.meters)
+            .map(|(route, meters)| {
+                let protocol = route.upstream.policy.protocol;
+                let endpoints = route.upstream.endpoints().iter();
+                Rc::new(RoutePlan {
+                    route: Arc::clone(route),
+                    meters: Arc::clone(meters),
+                    policy: format!("{}#{}", route.policy.origin.file, route.policy.name).into(),
+                    pools: endpoints
+                        .map(|endpoint| {
+                            (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))
+                        })
+                        .collect(),
+                })
+            })
+            .collect();
+        Self { shared, routes }
+    }
+
+    /// What all workers share of it.
+    pub fn shared(&self) -> &Arc<Plan> {
+        &self.shared
+    }
+
+    /// Its revision.
+    pub fn revision(&self) -> u64 {
+        self.shared.snapshot.revision
+    }
+
+    /// The most specific route that matches.
+    pub fn find(
+        &self,
+        method: &Method,
+        host: &str,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Option<&Rc<RoutePlan>> {
+        let route = self.shared.snapshot.find(method, host, path, headers)?;
+        self.routes.get(route.index)
+    }
+}
+
+impl RoutePlan {
+    /// The worker's connections to one of the route's endpoints.
+    pub fn pool(&self, endpoint: &Arc<Endpoint>) -> Option<&Rc<Pool>> {
+        self.pools.iter().find(|(known, _)| Arc::ptr_eq(known, endpoint)).map(|(_, pool)| pool)
+    }
+}

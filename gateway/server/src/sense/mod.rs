@@ -1,0 +1,2 @@
+//! SHIM
+pub mod orca;

@@ -1,0 +1,235 @@
+//! Metrics by OTLP, encoded from the families as they are.
+//!
+//! The SDK of OpenTelemetry takes single measurements only; it has no way in for a histogram that is
+//! already counted. So the request is built from the protocol's own messages, and the numbers are
+//! the very ones of `/metrics`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::header::CONTENT_TYPE;
+use opentelemetry_http::HttpClient;
+use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum, metric, number_data_point,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Channel, Endpoint};
+
+use super::super::cells::BOUNDS_S;
+use super::super::families::{Family, Kind, Label, Point, Value};
+use super::OtlpError;
+use super::settings::{OtelSettings, Protocol, Receiver};
+
+/// Sends all metrics to a receiver.
+#[derive(Debug)]
+pub struct MetricsSender {
+    resource: Resource,
+    started_unix_ns: u64,
+    timeout: Duration,
+    transport: Transport,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Grpc { client: MetricsServiceClient<Channel>, metadata: MetadataMap },
+    Http { client: HyperClient, receiver: Receiver },
+}
+
+/// The receiver did not take the metrics.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// gRPC status.
+    #[error("the receiver answered {0}")]
+    Grpc(tonic::Code),
+    /// HTTP status.
+    #[error("the receiver answered {0}")]
+    Http(http::StatusCode),
+    /// No answer.
+    #[error("the receiver did not answer")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Not in time.
+    #[error("the receiver took too long")]
+    Timeout,
+}
+
+// === impl MetricsSender ===
+
+impl MetricsSender {
+    /// Call it within the runtime it will send on.
+    pub(in super::super) fn new(
+        settings: &OtelSettings,
+        receiver: &Receiver,
+        started_unix_ns: u64,
+        instance: &str,
+    ) -> Result<Self, OtlpError> {
+        let transport = match receiver.protocol {
+            Protocol::Grpc => {
+                let endpoint = Endpoint::from_shared(receiver.endpoint.clone())
+                    .map_err(|error| OtlpError::Metrics(Box::new(error)))?;
+                Transport::Grpc {
+                    client: MetricsServiceClient::new(endpoint.connect_lazy()),
+                    metadata: MetadataMap::from_headers(receiver.header_map()),
+                }
+            }
+            Protocol::HttpProtobuf | Protocol::HttpJson => Transport::Http {
+                client: HyperClient::with_default_connector(receiver.timeout, None),
+                receiver: receiver.clone(),
+            },
+        };
+        let resource = Resource {
+            attributes: super::resource(settings, instance)
+                .iter()
+                .map(|(key, value)| pair(key.as_str(), text(&value.to_string())))
+                .collect(),
+            ..Resource::default()
+        };
+        Ok(Self { resource, started_unix_ns, timeout: receiver.timeout, transport })
+    }
+
+    /// Sends `families` as of `now_unix_ns`; tries once: the next period brings newer sums.
+    pub async fn send(&self, families: &[Family], now_unix_ns: u64) -> Result<(), SendError> {
+        let request = self.request(families, now_unix_ns);
+        let sent = async {
+            match &self.transport {
+                Transport::Grpc { client, metadata } => {
+                    let mut message = tonic::Request::new(request);
+                    *message.metadata_mut() = metadata.clone();
+                    let answer = client.clone().export(message).await;
+                    answer.map(drop).map_err(|status| SendError::Grpc(status.code()))
+                }
+                Transport::Http { client, receiver } => post(client, receiver, &request).await,
+            }
+        };
+        tokio::time::timeout(self.timeout, sent).await.unwrap_or(Err(SendError::Timeout))
+    }
+
+    fn request(&self, families: &[Family], now_unix_ns: u64) -> ExportMetricsServiceRequest {
+        let times = Times { start: self.started_unix_ns, now: now_unix_ns };
+        let scope = InstrumentationScope {
+            name: "sumun".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..InstrumentationScope::default()
+        };
+        let scope_metrics = ScopeMetrics {
+            scope: Some(scope),
+            metrics: families.iter().map(|family| encode(family, times)).collect(),
+            schema_url: String::new(),
+        };
+        let resource_metrics = ResourceMetrics {
+            resource: Some(self.resource.clone()),
+            scope_metrics: vec![scope_metrics],
+            schema_url: String::new(),
+        };
+        ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }
+    }
+}
+
+async fn post(
+    client: &HyperClient,
+    receiver: &Receiver,
+    request: &ExportMetricsServiceRequest,
+) -> Result<(), SendError> {
+    let unreachable =
+        |error: Box<dyn std::error::Error + Send + Sync>| SendError::Unreachable(error);
+    let (media, body) = if receiver.protocol == Protocol::HttpJson {
+        let json = serde_json::to_vec(request).map_err(|error| unreachable(error.into()))?;
+        ("application/json", json)
+    } else {
+        ("application/x-protobuf", request.encode_to_vec())
+    };
+    let mut message = Request::post(&receiver.endpoint)
+        .body(Bytes::from(body))
+        .map_err(|error| unreachable(error.into()))?;
+    *message.headers_mut() = receiver.header_map();
+    message.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
+    let answer = client.send_bytes(message).await.map_err(unreachable)?;
+    if answer.status().is_success() { Ok(()) } else { Err(SendError::Http(answer.status())) }
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    start: u64,
+    now: u64,
+}
+
+fn encode(family: &Family, times: Times) -> Metric {
+    let temporality = AggregationTemporality::Cumulative as i32;
+    let numbers = || family.points.iter().filter_map(|point| number(point, times)).collect();
+    let data = match family.kind {
+        Kind::Counter => metric::Data::Sum(Sum {
+            data_points: numbers(),
+            aggregation_temporality: temporality,
+            is_monotonic: true,
+        }),
+        Kind::Gauge => metric::Data::Gauge(Gauge { data_points: numbers() }),
+        Kind::Histogram => metric::Data::Histogram(Histogram {
+            data_points: family.points.iter().filter_map(|p| histogram(p, times)).collect(),
+            aggregation_temporality: temporality,
+        }),
+    };
+    Metric {
+        name: family.otel_name.to_owned(),
+        description: family.help.to_owned(),
+        unit: family.unit.to_owned(),
+        data: Some(data),
+        ..Metric::default()
+    }
+}
+
+fn number(point: &Point, times: Times) -> Option<NumberDataPoint> {
+    let value = match point.value {
+        Value::Count(count) => number_data_point::Value::AsInt(count as i64),
+        Value::Number(number) => number_data_point::Value::AsDouble(number),
+        Value::Durations(_) => return None,
+    };
+    Some(NumberDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: times.start,
+        time_unix_nano: times.now,
+        value: Some(value),
+        ..NumberDataPoint::default()
+    })
+}
+
+fn histogram(point: &Point, times: Times) -> Option<HistogramDataPoint> {
+    let Value::Durations(sum) = point.value else { return None };
+    Some(HistogramDataPoint {
+        attributes: attributes(point),
+        start_time_unix_nano: times.start,
+        time_unix_nano: times.now,
+        count: sum.count(),
+        sum: Some(sum.sum.as_secs_f64()),
+        bucket_counts: sum.buckets.to_vec(),
+        explicit_bounds: BOUNDS_S.to_vec(),
+        ..HistogramDataPoint::default()
+    })
+}
+
+fn attributes(point: &Point) -> Vec<KeyValue> {
+    let value = |label: &Label| match label {
+        Label::Word(word) => text(word),
+        Label::Text(value) => text(value),
+        Label::Number(number) => any_value::Value::IntValue(*number),
+    };
+    point.labels.iter().map(|(key, label)| pair(key, value(label))).collect()
+}
+
+fn pair(key: &str, value: any_value::Value) -> KeyValue {
+    let value = Some(AnyValue { value: Some(value) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+fn text(text: &str) -> any_value::Value {
+    any_value::Value::StringValue(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,35 @@
+//! The wall time of monotonic moments, as logs and traces show them.
+
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Clock;
+
+/// The two clocks side by side, read once at the start.
+///
+/// They drift apart where the wall clock is set while the process runs; times in logs and traces
+/// then stay consistent with one another rather than jump.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wall {
+    /// Wall time of the clock's zero, ns since 1970.
+    zero_unix_ns: u64,
+}
+
+// === impl Wall ===
+
+impl Wall {
+    pub(super) fn of(clock: &Clock) -> Self {
+        let now_ns = clock.now().nanos();
+        let unix = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // Nanoseconds since 1970 fit until 2554.
+        Self { zero_unix_ns: (unix.as_nanos() as u64).saturating_sub(now_ns) }
+    }
+
+    /// ns since 1970.
+    pub(super) fn unix_ns(self, moment_ns: u64) -> u64 {
+        self.zero_unix_ns.saturating_add(moment_ns)
+    }
+
+    pub(super) fn at(self, moment_ns: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.unix_ns(moment_ns))
+    }
+}
