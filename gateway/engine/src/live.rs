@@ -69,6 +69,11 @@ impl Live {
         }
     }
 
+    /// The newest of these shares; `None` before the first.
+    pub fn own_cpu_share(&self) -> Option<f64> {
+        self.inner.own_cpu.last().map(|sample| sample.value)
+    }
+
     pub(crate) fn own_cpu(&self) -> &Arc<Gauge> {
         &self.inner.own_cpu
     }

@@ -293,9 +293,7 @@ pub(crate) const KEYS: &[Key] = &[
         about: "Redis for what several gateways share (not yet supported)",
         reason: "nothing is shared between gateways",
         list: false,
-        set: |_, _| {
-            wrong("redis is not yet supported", "remove it; everything is kept in memory")
-        },
+        set: |_, _| wrong("redis is not yet supported", "remove it; everything is kept in memory"),
         show: |_| None,
     },
     Key {
@@ -490,9 +488,6 @@ fn log_format(text: &str) -> Result<AccessLogFormat, Wrong> {
         "json" => Ok(AccessLogFormat::Json),
         "common" => Ok(AccessLogFormat::Common),
         "off" => Ok(AccessLogFormat::Off),
-        _ => wrong(
-            format!("`{text}` is not a log format"),
-            "write `json`, `common` or `off`",
-        ),
+        _ => wrong(format!("`{text}` is not a log format"), "write `json`, `common` or `off`"),
     }
 }

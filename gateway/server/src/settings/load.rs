@@ -84,9 +84,7 @@ pub fn load(written: &Written) -> Result<Effective, Vec<SettingsProblem>> {
     let mut origins: Vec<Origin> = Vec::new();
     for (key, text, place) in found {
         let entry = match resolve(&text, &written.environment) {
-            Ok(resolved) => {
-                Entry { key, text: resolved.text, place, secret: resolved.secret }
-            }
+            Ok(resolved) => Entry { key, text: resolved.text, place, secret: resolved.secret },
             Err(e) => {
                 problems.push(SettingsProblem::new(place, e.message, e.help));
                 continue;
@@ -291,7 +289,8 @@ fn together(draft: &mut Draft, origins: &[Origin], problems: &mut Vec<SettingsPr
     };
     let (data, admin) = (draft.settings.listen, draft.settings.admin.listen);
     if data == admin && data.port() != 0 {
-        let at = if place("admin.listen") == Provenance::Default { "listen" } else { "admin.listen" };
+        let at =
+            if place("admin.listen") == Provenance::Default { "listen" } else { "admin.listen" };
         problems.push(SettingsProblem::new(
             place(at),
             format!("`listen` and `admin.listen` are both {data}"),

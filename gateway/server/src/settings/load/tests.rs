@@ -157,7 +157,10 @@ fn all_problems_come_at_once_each_with_line_caret_and_remedy() {
     let problems = problems.unwrap_err();
     assert_eq!(problems.len(), 5, "{problems:?}");
     let idle = problems.iter().find(|p| p.message.contains("2h")).unwrap().render();
-    assert!(idle.ends_with("\n   |\n 3 |   idle: 2h\n   |         ^\n   help: write 1s to 1h"), "{idle}");
+    assert!(
+        idle.ends_with("\n   |\n 3 |   idle: 2h\n   |         ^\n   help: write 1s to 1h"),
+        "{idle}"
+    );
     let typo = problems.iter().find(|p| p.message.contains("lstn")).unwrap();
     assert_eq!(typo.help, "did you mean `listen`?");
     assert!(problems.iter().any(|p| p.to_string().starts_with("environment SUMUN_DRAIN_LIMIT: ")));
