@@ -5,7 +5,7 @@
 //! readings; it may lock, the fast loop never meets those locks.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
@@ -132,16 +132,21 @@ impl Upstream {
 
     /// Makes this object the one that sets limits, and sets them.
     pub(crate) fn install(&self, now: Moment) {
-        self.state.generation.store(self.generation, Relaxed);
-        self.refresh(now);
+        self.state.generation.store(self.generation, Release);
+        // Waits for a turn under the older policy: these lanes must not begin without limits.
+        let mut ranks = self.state.slow.lock();
+        self.turn(&mut ranks, now);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
         let Some(mut ranks) = self.state.slow.try_lock() else { return };
-        if self.state.generation.load(Acquire) != self.generation {
-            return;
+        if self.state.generation.load(Acquire) == self.generation {
+            self.turn(&mut ranks, now);
         }
+    }
+
+    fn turn(&self, ranks: &mut Vec<Rank>, now: Moment) {
         self.state.refreshed_at.store(now.nanos(), Relaxed);
         let flows = self.lanes.iter().map(|lane| {
             let mut learned = lane.state.learned.lock();
@@ -152,7 +157,7 @@ impl Upstream {
         let load = self.load(hold_s, now);
         ranks.clear();
         ranks.extend(self.lanes.iter().map(|lane| rank(lane, &load, now)));
-        classes::order(&mut ranks);
+        classes::order(ranks);
         for (lane, rank) in self.lanes.iter().zip(ranks.iter()) {
             lane.publish(rank.bound.as_ref());
         }
