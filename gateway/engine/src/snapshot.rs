@@ -149,10 +149,11 @@ fn upstreams(
             policy: upstream.clone(),
             index,
             state: entries.upstream(name),
-            endpoints: endpoints.map(|address| entries.endpoint(name, address, now)).collect(),
+            endpoints: endpoints.map(|address| entries.endpoint(name, address)).collect(),
             lanes: lanes_of.remove(name).unwrap_or_default(),
             gateway_cpu: Arc::clone(live.own_cpu()),
             generation,
+            since: now,
         }))
     };
     policy.upstreams.iter().enumerate().map(compile).collect()
