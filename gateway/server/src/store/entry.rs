@@ -277,6 +277,3 @@ fn compact(head: &HeaderMap) -> HeaderMap {
 fn weigh(head: &HeaderMap) -> usize {
     head.iter().map(|(name, value)| FIELD_OVERHEAD_BYTES + name.as_str().len() + value.len()).sum()
 }
-
-#[cfg(test)]
-mod tests;
