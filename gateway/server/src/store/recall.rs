@@ -162,9 +162,10 @@ impl Cache {
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
         };
-        // A remembered key's answers are not stored as a rule: the client's own conditions serve it
+        // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.
-        let relays_conditions = (unshareable || call.wishes.no_store) && stored.is_none();
+        let relays_conditions =
+            (unshareable || withheld || call.wishes.no_store) && stored.is_none();
         let question = self.question(call, flight_key, now);
         let fetch = Fetch { question, stored, lead, relays_conditions };
         Recalled::Forward(Errand::new(Task::Fetch(Box::new(fetch)), why, result))

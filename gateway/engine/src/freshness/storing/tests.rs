@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use http::HeaderValue;
 use sumun_policy::policy::CacheKey;
 
 use super::super::http_date;
@@ -124,6 +123,8 @@ fn rfc9111_3_what_is_not_stored() {
         (&[("cache-control", "private, max-age=60")], NotStored::Private),
         (&[fresh, ("set-cookie", "a")], NotStored::SetCookie),
         (&[fresh, ("vary", "*")], NotStored::VaryAny),
+        (&[fresh, ("content-type", "Text/event-stream; charset=utf-8")], NotStored::Stream),
+        (&[fresh, ("trailer", "x-checksum")], NotStored::Trailers),
         (&[], NotStored::NoFreshness),
         (&[("etag", "\"1\""), ("cache-control", "public")], NotStored::NoFreshness),
         (&[("cache-control", "max-age=0")], NotStored::Stale),

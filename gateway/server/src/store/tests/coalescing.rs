@@ -29,18 +29,16 @@ enum Came {
 }
 
 impl Came {
-    fn of(recalled: Recalled) -> impl Future<Output = Self> {
-        async {
-            match recalled {
-                Recalled::Answer { response, result } => {
-                    let status = response.headers()["cache-status"].to_str().expect("ASCII");
-                    let status = status.to_owned();
-                    let body = response.into_body().collect().await.expect("whole").to_bytes();
-                    Self::Answer(result, String::from_utf8_lossy(&body).into_owned(), status)
-                }
-                Recalled::Forward(errand) => Self::Origin(Box::new(errand)),
-                Recalled::Unavailable => Self::Unavailable,
+    async fn of(recalled: Recalled) -> Self {
+        match recalled {
+            Recalled::Answer { response, result } => {
+                let status = response.headers()["cache-status"].to_str().expect("ASCII");
+                let status = status.to_owned();
+                let body = response.into_body().collect().await.expect("whole").to_bytes();
+                Self::Answer(result, String::from_utf8_lossy(&body).into_owned(), status)
             }
+            Recalled::Forward(errand) => Self::Origin(Box::new(errand)),
+            Recalled::Unavailable => Self::Unavailable,
         }
     }
 }
