@@ -24,8 +24,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
-pub use self::scrape::{BODY_BYTES_MAX, SCRAPE_TIME_MAX, ScrapeError};
 use self::scrape::Scrape;
+pub use self::scrape::{BODY_BYTES_MAX, SCRAPE_TIME_MAX, ScrapeError};
 
 /// Where readings go: the gateway hands them to the engine.
 pub trait Readings: Send + Sync {

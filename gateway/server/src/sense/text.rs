@@ -169,8 +169,7 @@ impl<'a> Reader<'a> {
         let name_end = line.iter().position(|b| matches!(b, b'{' | b' ' | b'\t'));
         let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
         let is = |wanted: &Option<String>| wanted.as_ref().is_some_and(|w| w.as_bytes() == name);
-        let (busy, max, cpu) =
-            (is(&self.wanted.busy), is(&self.wanted.max), is(&self.wanted.cpu));
+        let (busy, max, cpu) = (is(&self.wanted.busy), is(&self.wanted.max), is(&self.wanted.cpu));
         if busy || max || cpu {
             let value = value(rest).ok_or(TextError::Malformed)?;
             // One series may be wanted twice: a policy is free to say so.
