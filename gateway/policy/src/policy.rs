@@ -12,6 +12,10 @@ use http::{HeaderName, HeaderValue, Method};
 
 use crate::units::{Name, Percent};
 
+mod endpoint;
+mod pattern;
+mod words;
+
 /// All files of the policy folder together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
@@ -77,18 +81,6 @@ pub struct Endpoint {
     pub host: Arc<str>,
     /// TCP port (80 or 443 where none is written).
     pub port: u16,
-}
-
-impl std::fmt::Display for Endpoint {
-    /// As a URL without path: `http://127.0.0.1:9101`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// HTTP version spoken to an upstream.
@@ -278,16 +270,6 @@ pub enum Class {
 impl Class {
     /// Every class, in the order of shedding.
     pub const ALL: [Self; 4] = [Self::Bulk, Self::Batch, Self::Default, Self::Interactive];
-
-    /// As written in a policy.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bulk => "bulk",
-            Self::Batch => "batch",
-            Self::Default => "default",
-            Self::Interactive => "interactive",
-        }
-    }
 }
 
 /// Thresholds over which a route's calls are refused.

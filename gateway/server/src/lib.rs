@@ -26,3 +26,10 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod worker;
+
+// What operators touch.
+pub mod admin;
+pub mod cli;
+pub mod demo;
+pub mod gateway;
+pub mod reload;

@@ -1,8 +1,23 @@
 //! How this process runs: fixed until restart.
+//!
+//! [`load`] reads flags, environment and `sumun.yaml` once, at the start; [`Settings`] is what they
+//! mean. Every setting stands once in `keys`, with its bounds and the reason for its default.
 
-use std::net::SocketAddr;
+mod keys;
+mod load;
+mod problem;
+mod render;
+mod substitute;
+pub(crate) mod written;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub(crate) use keys::KEYS;
+pub use load::{Effective, FILE_DEFAULT, Written, load};
+pub use problem::{Provenance, SettingsProblem};
 
 /// The effective settings.
 #[derive(Clone, Debug)]
@@ -114,27 +129,74 @@ pub enum AccessLogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     /// Any address in it.
-    pub address: std::net::IpAddr,
+    pub address: IpAddr,
     /// Length of the prefix, bits.
     pub prefix: u8,
 }
 
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            listen: loopback(8080),
+            admin: AdminSettings { listen: loopback(9900), read_only: false },
+            tls: None,
+            limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            cache: CacheSettings { memory_bytes: 256 << 20 },
+            drain: DrainSettings {
+                announce: Duration::from_secs(2),
+                limit: Duration::from_secs(30),
+            },
+            access_log: AccessLogSettings { format: AccessLogFormat::Json, to: None },
+            policies: PathBuf::from("./policies"),
+            to: None,
+            state: PathBuf::from("./.sumun"),
+            workers: std::thread::available_parallelism().map_or(1, |n| n.get().min(256)),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_time: Duration::from_secs(10),
+            header_bytes: 64 << 10,
+            headers: 128,
+            body_bytes_max: 1 << 30,
+            body_rate_min: 1 << 10,
+            idle: Duration::from_secs(60),
+            connections: 50_000,
+            h2_streams: 100,
+        }
+    }
+}
+
+// === impl Network ===
+
 impl Network {
-    /// Whether an address is in it; an IPv4 address mapped into IPv6 counts as IPv4.
-    pub fn contains(&self, address: std::net::IpAddr) -> bool {
-        use std::net::IpAddr::{V4, V6};
+    /// Whether `address` lies in the network. An IPv4 address that came mapped into IPv6
+    /// (`::ffff:10.0.0.1`) counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |shift_max: u32| shift_max - u32::from(self.prefix).min(shift_max);
         match (self.address.to_canonical(), address.to_canonical()) {
-            (V4(net), V4(ip)) => {
-                let shift = 32 - u32::from(self.prefix.min(32));
-                let (net, ip) = (net.to_bits(), ip.to_bits());
-                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.checked_shr(bits(32)).unwrap_or(0) == 0
             }
-            (V6(net), V6(ip)) => {
-                let shift = 128 - u32::from(self.prefix.min(128));
-                let (net, ip) = (net.to_bits(), ip.to_bits());
-                net.checked_shr(shift).unwrap_or(0) == ip.checked_shr(shift).unwrap_or(0)
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let differing = own.to_bits() ^ other.to_bits();
+                differing.checked_shr(bits(128)).unwrap_or(0) == 0
             }
             _ => false,
         }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }

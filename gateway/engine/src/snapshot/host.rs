@@ -15,7 +15,7 @@ pub(super) struct Hosts {
     exact: HashMap<Box<str>, Trie>,
     /// By suffix, with its leading dot.
     suffix: HashMap<Box<str>, Trie>,
-    any: Trie,
+    pub(super) any: Trie,
 }
 
 impl Hosts {

@@ -50,6 +50,8 @@ struct Search<'a> {
     call: &'a Call<'a>,
     routes: &'a [Arc<Route>],
     best: Option<Entry>,
+    /// Nodes entered: what the search costs.
+    entered: usize,
 }
 
 // === impl Trie ===
@@ -71,10 +73,25 @@ impl Trie {
 
     /// The index of the most specific route; `path` begins with a slash, else nothing matches.
     pub(super) fn find(&self, path: &str, call: &Call<'_>, routes: &[Arc<Route>]) -> Option<usize> {
+        self.search(path, call, routes)?.best.map(|entry| entry.index)
+    }
+
+    /// Nodes that looking for a path enters.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn cost(&self, path: &str, call: &Call<'_>, routes: &[Arc<Route>]) -> usize {
+        self.search(path, call, routes).map_or(0, |search| search.entered)
+    }
+
+    fn search<'a>(
+        &self,
+        path: &str,
+        call: &'a Call<'a>,
+        routes: &'a [Arc<Route>],
+    ) -> Option<Search<'a>> {
         let path = path.strip_prefix('/')?;
-        let mut search = Search { call, routes, best: None };
+        let mut search = Search { call, routes, best: None, entered: 0 };
         search.visit(&self.root, (!path.is_empty()).then_some(path));
-        search.best.map(|entry| entry.index)
+        Some(search)
     }
 }
 
@@ -86,6 +103,7 @@ impl Search<'_> {
         if self.best.is_some_and(|best| best.rank <= node.rank_min) {
             return;
         }
+        self.entered += 1;
         match rest {
             None => self.consider(&node.exact),
             Some(path) => {

@@ -8,12 +8,16 @@ use crate::store::Errand;
 
 /// Hands the answer to the cache's errand; without one it passes untouched.
 pub async fn remember(
-    call: &Call,
+    call: &mut Call,
     errand: Option<Errand>,
     answer: Response<Body>,
 ) -> Response<Body> {
     match errand {
         None => answer,
-        Some(errand) => errand.remember(answer, call.cache_now()).await,
+        Some(errand) => {
+            let (answer, result) = errand.remember(answer, call.cache_now()).await;
+            call.settlement.record.cache = Some(result);
+            answer
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! Chunk lines are a few bytes long, so they are read byte by byte and need no memory; data is a
 //! subtraction; trailers are lines like those of a head, with its limits.
 
-use super::field::{CRLF, Field};
-use super::lines::{Cut, Lines};
+use super::field::Field;
+use super::lines::{CRLF, Cut, Lines};
 use super::octets::is_tchar;
 use super::{HeadLimits, Malformed, Side};
 
@@ -197,18 +197,19 @@ impl Chunked {
         limits: HeadLimits,
     ) -> Result<(usize, bool), Malformed> {
         let room = limits.head_bytes_max - self.trailer_bytes;
-        let (line, taken) = match lines.cut(bytes, room) {
-            Cut::Line(CRLF, taken) => return Ok((taken, true)),
-            Cut::Line(line, taken) => (line, taken),
+        let (text, taken) = match lines.cut(bytes, room) {
+            Cut::Text([], taken) => return Ok((taken, true)),
+            Cut::Text(text, taken) => (text, taken),
+            Cut::Broken(kind) => return Err(kind),
             Cut::Partial => return Ok((bytes.len(), false)),
             Cut::TooLong => return Err(Malformed::HeadTooLarge),
         };
-        self.trailer_bytes += line.len();
+        self.trailer_bytes += text.len() + CRLF.len();
         self.trailers += 1;
         if self.trailers > limits.headers_max {
             return Err(Malformed::TooManyHeaders);
         }
-        Field::parse(line, self.side)?;
+        Field::parse(text, self.side)?;
         Ok((taken, false))
     }
 }

@@ -1,13 +1,10 @@
 //! One field line, and what the framing fields of a head say together.
 
-use super::octets::{NAME_CLASS, TOKEN, UNDERSCORE, check_text, control_fault, trim};
+use super::octets::{NAME_CLASS, TOKEN, UNDERSCORE, trim};
 use super::{Malformed, Side};
 
 /// A length above this is refused: others count in signed 64-bit numbers.
 const LENGTH_MAX: u64 = i64::MAX as u64;
-
-/// Ends a head, a trailer section, and every line.
-pub(super) const CRLF: &[u8] = b"\r\n";
 
 /// A field line whose every byte was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,32 +30,20 @@ pub(super) enum Announced {
     Chunked,
 }
 
-/// A line without its CR LF; the fault where it ends otherwise.
-pub(super) fn strip_crlf(line: &[u8]) -> Result<&[u8], Malformed> {
-    match line {
-        [text @ .., b'\r', b'\n'] => Ok(text),
-        _ => Err(Malformed::BareLf),
-    }
-}
-
 // === impl Field ===
 
 impl<'a> Field<'a> {
-    /// `field-name ":" OWS field-value OWS CRLF` (RFC 9112 §5).
+    /// `field-name ":" OWS field-value OWS` (RFC 9112 §5) out of a line without control characters.
     #[inline]
-    pub(super) fn parse(line: &'a [u8], side: Side) -> Result<Self, Malformed> {
-        let text = strip_crlf(line)?;
+    pub(super) fn parse(text: &'a [u8], side: Side) -> Result<Self, Malformed> {
         let colon = text
             .iter()
             .position(|byte| NAME_CLASS[usize::from(*byte)] != TOKEN)
             .unwrap_or(text.len());
-        let (name, value) = match text[colon..] {
-            [b':', ..] if colon > 0 => (&text[..colon], &text[colon + 1..]),
-            _ => Self::split_odd(text, side)?,
-        };
-        // The name is fine already; a whole line is seldom shorter than a word.
-        check_text(text)?;
-        Ok(Self { name, value })
+        match text[colon..] {
+            [b':', ref value @ ..] if colon > 0 => Ok(Self { name: &text[..colon], value }),
+            _ => Self::parse_odd(text, side),
+        }
     }
 
     /// Without optional white space.
@@ -73,7 +58,7 @@ impl<'a> Field<'a> {
     /// A name that has something else than letters, digits and the usual marks: an underscore, which
     /// answers may have, or a fault that gets its name here.
     #[cold]
-    fn split_odd(text: &'a [u8], side: Side) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+    fn parse_odd(text: &'a [u8], side: Side) -> Result<Self, Malformed> {
         let end = text.iter().position(|byte| NAME_CLASS[usize::from(*byte)] == 0);
         let (name, rest) = text.split_at(end.unwrap_or(text.len()));
         let underscore = name.iter().any(|byte| NAME_CLASS[usize::from(*byte)] == UNDERSCORE);
@@ -83,8 +68,8 @@ impl<'a> Field<'a> {
             [] => Err(Malformed::NoColon),
             [b':', ..] if name.is_empty() => Err(Malformed::NameEmpty),
             [b':', ..] if underscore && side == Side::Request => Err(Malformed::NameUnderscore),
-            [b':', ref value @ ..] => Ok((name, value)),
-            [byte, ..] => Err(control_fault(byte).unwrap_or(Malformed::NameInvalid)),
+            [b':', ref value @ ..] => Ok(Self { name, value }),
+            _ => Err(Malformed::NameInvalid),
         }
     }
 }

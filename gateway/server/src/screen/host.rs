@@ -3,6 +3,8 @@
 use std::net::Ipv6Addr;
 use std::str;
 
+use super::octets::IS_UNRESERVED;
+
 /// A DNS name has at most 255 bytes; with brackets and a port nothing valid is longer than this.
 const HOST_BYTES_MAX: usize = 255 + ":65535".len();
 
@@ -17,13 +19,8 @@ pub(super) fn is_host(host: &[u8]) -> bool {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
         return is_ipv6(&rest[..end]) && is_port_part(&rest[end + 1..]);
     }
-    let end = host.iter().position(|byte| !is_unreserved(*byte)).unwrap_or(host.len());
+    let end = host.iter().position(|byte| !IS_UNRESERVED[usize::from(*byte)]).unwrap_or(host.len());
     end > 0 && is_port_part(&host[end..])
-}
-
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 fn is_ipv6(literal: &[u8]) -> bool {
@@ -32,12 +29,13 @@ fn is_ipv6(literal: &[u8]) -> bool {
 
 /// Nothing, or a colon and a port from 0 to 65535 in one to five decimal digits.
 fn is_port_part(rest: &[u8]) -> bool {
-    match rest {
-        [] => true,
-        [b':', digits @ ..] if digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit) => {
-            // No sign can hide in it, and "" is no number.
-            str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
-        }
-        _ => false,
-    }
+    let digits = match rest {
+        [] => return true,
+        [b':', digits @ ..] if (1..=5).contains(&digits.len()) => digits,
+        _ => return false,
+    };
+    let port = digits.iter().try_fold(0_u32, |port, digit| {
+        digit.is_ascii_digit().then(|| port * 10 + u32::from(digit - b'0'))
+    });
+    port.is_some_and(|port| u16::try_from(port).is_ok())
 }

@@ -1,7 +1,13 @@
-//! Cuts a stream into lines; keeps the beginning of a line that was split over reads.
+//! Cuts a stream into lines of text; keeps the beginning of a line that was split over reads.
 
-/// A carry that grew above this is given back after its line, so that an idle connection is small.
+use super::Malformed;
+use super::octets::{check_text, clean_line};
+
+/// A carry that grew above this is given back after its message, so that an idle connection is small.
 const CARRY_KEPT_BYTES: usize = 1024;
+
+/// What ends a line; the text of a line comes without it.
+pub(super) const CRLF: &[u8] = b"\r\n";
 
 /// The lines of one direction of one connection. Bound: the `room` that each call names.
 #[derive(Debug, Default)]
@@ -14,11 +20,14 @@ pub(super) struct Lines {
 /// What `Lines::cut` found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cut<'a> {
-    /// A line with its LF, and how many bytes of the slice it ended after.
-    Line(&'a [u8], usize),
+    /// A line that ended with CR LF, without it and without control characters but HTAB; and how many
+    /// bytes of the slice it took.
+    Text(&'a [u8], usize),
+    /// A line that ended otherwise or has control characters.
+    Broken(Malformed),
     /// No LF yet; the slice was kept.
     Partial,
-    /// The line is longer than `room`, whether its LF is there or not.
+    /// The line with its end is longer than `room`, whether the end is there or not.
     TooLong,
 }
 
@@ -28,13 +37,13 @@ impl Lines {
     /// The line that begins in the carry, or at the start of `bytes`; at most `room` bytes long.
     #[inline]
     pub(super) fn cut<'a>(&'a mut self, bytes: &'a [u8], room: usize) -> Cut<'a> {
-        let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
         if self.is_empty()
-            && let Some(end) = end
+            && let Some(end) = clean_line(bytes)
         {
-            return if end > room { Cut::TooLong } else { Cut::Line(&bytes[..end], end) };
+            let taken = end + CRLF.len();
+            return if taken > room { Cut::TooLong } else { Cut::Text(&bytes[..end], taken) };
         }
-        self.cut_carried(bytes, end, room)
+        self.cut_carried(bytes, room)
     }
 
     /// Nothing of a line was kept.
@@ -47,29 +56,43 @@ impl Lines {
         if self.spent { 0 } else { self.carry.len() }
     }
 
+    /// At the end of a message: an idle connection keeps no big carry.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        if self.carry.capacity() > CARRY_KEPT_BYTES && self.is_empty() {
+            self.clear();
+        }
+    }
+
     /// Forgets what was kept, and the memory.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
+    /// A line that is split, or broken, or both.
     #[cold]
-    fn cut_carried<'a>(&'a mut self, bytes: &[u8], end: Option<usize>, room: usize) -> Cut<'a> {
+    fn cut_carried(&mut self, bytes: &[u8], room: usize) -> Cut<'_> {
         if self.spent {
             self.spent = false;
             self.carry.clear();
-            self.carry.shrink_to(CARRY_KEPT_BYTES);
         }
+        let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
         let part = &bytes[..end.unwrap_or(bytes.len())];
         if self.carry.len() + part.len() > room {
             return Cut::TooLong;
         }
         self.carry.extend_from_slice(part);
-        match end {
-            Some(end) => {
-                self.spent = true;
-                Cut::Line(&self.carry, end)
-            }
-            None => Cut::Partial,
+        let Some(taken) = end else { return Cut::Partial };
+        self.spent = true;
+        let [text @ .., b'\r', b'\n'] = self.carry.as_slice() else {
+            return Cut::Broken(Malformed::BareLf);
+        };
+        match check_text(text) {
+            Ok(()) => Cut::Text(text, taken),
+            Err(kind) => Cut::Broken(kind),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

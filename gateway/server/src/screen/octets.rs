@@ -1,4 +1,5 @@
-//! Which bytes may stand where: tables for names, eight bytes at a time for values and targets.
+//! Which bytes may stand where: tables for names and hosts, eight bytes at a time for lines and
+//! targets.
 
 use super::Malformed;
 
@@ -30,26 +31,54 @@ pub(super) static NAME_CLASS: [u8; 256] = {
     table
 };
 
+/// True for `unreserved` (RFC 3986 §2.3).
+pub(super) static IS_UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mark = matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        table[byte] = mark || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
+
 /// RFC 9110 §5.6.2, with `_`.
 pub(super) fn is_tchar(byte: u8) -> bool {
     NAME_CLASS[usize::from(byte)] != 0
 }
 
-/// Nothing but HTAB, SP, VCHAR and obs-text (RFC 9110 §5.5): what a field value or a reason phrase
-/// may have. Names the first fault.
+/// How long the text before CR LF is, where `bytes` begin with a line that has nothing but HTAB, SP,
+/// VCHAR and obs-text (RFC 9110 §5.5): what may stand in any line. `None` for every other beginning.
 #[inline]
+pub(super) fn clean_line(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += first_control(&bytes[at..])?;
+        match bytes[at..] {
+            [b'\t', ..] => at += 1,
+            [b'\r', b'\n', ..] => return Some(at),
+            _ => return None,
+        }
+    }
+}
+
+/// The first byte that may not stand in a line, if there is one.
 pub(super) fn check_text(text: &[u8]) -> Result<(), Malformed> {
-    if any_word(text, may_have_control).unwrap_or(true) { check_each(text) } else { Ok(()) }
+    text.iter().find_map(|byte| control_fault(*byte)).map_or(Ok(()), Err)
 }
 
 /// Nothing but visible ASCII, and no `#`: what a request target may have (RFC 9112 §3.2; a fragment
 /// is never sent).
+///
+/// The last word overlaps the one before it, which is cheaper than up to seven single bytes.
 #[inline]
 pub(super) fn is_target_text(target: &[u8]) -> bool {
-    match any_word(target, has_non_target) {
-        Some(found) => !found,
-        None => target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#'),
-    }
+    let Some(last) = target.last_chunk::<8>() else {
+        return target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
+    };
+    let (words, _) = target.as_chunks::<8>();
+    words.iter().chain([last]).all(|word| non_targets(u64::from_le_bytes(*word)) == 0)
 }
 
 /// The name of a fault for a byte that may not stand in a head at all.
@@ -75,31 +104,30 @@ pub(super) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Whether `found` says so of any eight bytes; `None` where there are fewer. The last word overlaps
-/// the one before it, which is cheaper than up to seven single bytes.
+/// Where the first byte below 0x20 or equal to 0x7F is.
 #[inline]
-fn any_word(bytes: &[u8], found: impl Fn(u64) -> bool) -> Option<bool> {
-    let last = bytes.last_chunk::<8>()?;
-    let (words, _) = bytes.as_chunks::<8>();
-    Some(words.iter().chain([last]).any(|word| found(u64::from_le_bytes(*word))))
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let controls = controls(u64::from_le_bytes(*word));
+        if controls != 0 {
+            return Some(at * 8 + controls.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(u8::is_ascii_control).map(|at| words.len() * 8 + at)
 }
 
-#[cold]
-fn check_each(bytes: &[u8]) -> Result<(), Malformed> {
-    bytes.iter().find_map(|byte| control_fault(*byte)).map_or(Ok(()), Err)
+/// The lowest high bit that is set is that of the first byte below 0x20 or equal to 0x7F.
+fn controls(word: u64) -> u64 {
+    (below(word, 0x20) | equal(word, 0x7F)) & HIGHS
 }
 
-/// True where a byte is below 0x20 or is 0x7F. HTAB is among them, hence "may".
-fn may_have_control(word: u64) -> bool {
-    (below(word, 0x20) | equal(word, 0x7F)) & HIGHS != 0
+fn non_targets(word: u64) -> u64 {
+    (word | below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#')) & HIGHS
 }
 
-fn has_non_target(word: u64) -> bool {
-    (word | below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#')) & HIGHS != 0
-}
-
-/// The high bit of at least one byte is set exactly if some byte is less than `limit` (≤ 0x80):
-/// a borrow can only come out of a byte that is itself less.
+/// The lowest high bit that is set is that of the first byte less than `limit` (≤ 0x80). Bits above
+/// it may be wrong: a borrow can only come out of a byte that is itself less.
 fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(ONES.wrapping_mul(u64::from(limit))) & !word
 }

@@ -1,10 +1,10 @@
 //! Client → gateway: requests, one after the other, pipelined or not.
 
 use super::body::Body;
-use super::field::{Announced, CRLF, Field, Framing, strip_crlf};
+use super::field::{Announced, Field, Framing};
 use super::host::is_host;
-use super::lines::{Cut, Lines};
-use super::octets::{check_text, control_fault, is_target_text, is_tchar};
+use super::lines::{CRLF, Cut, Lines};
+use super::octets::{control_fault, is_target_text, is_tchar};
 use super::{HeadLimits, Malformed, Part, Side, Violation};
 
 /// The requests of one connection. Begins with its first byte; ends with the connection or `stop`.
@@ -72,6 +72,7 @@ impl RequestScreen {
                     Ok((taken, ended)) => {
                         at += taken;
                         if ended {
+                            self.lines.rest();
                             self.state = State::Head;
                         }
                     }
@@ -127,22 +128,24 @@ impl RequestScreen {
                 check_first(bytes[at])?;
             }
             let room = self.limits.head_bytes_max - self.head.bytes;
-            let (line, taken) = match self.lines.cut(&bytes[at..], room) {
-                Cut::Line(line, taken) => (line, taken),
+            let (text, taken) = match self.lines.cut(&bytes[at..], room) {
+                Cut::Text(text, taken) => (text, taken),
+                Cut::Broken(kind) => return Err(kind),
                 Cut::Partial => return Ok(bytes.len()),
                 Cut::TooLong if in_fields => return Err(Malformed::HeadTooLarge),
                 Cut::TooLong => return Err(Malformed::RequestLineTooLong),
             };
             at += taken;
-            match (in_fields, line) {
-                (true, CRLF) => {
+            match (in_fields, text) {
+                (true, []) => {
                     self.state = self.head.end()?;
                     self.head = Head::default();
+                    self.lines.rest();
                     return Ok(at);
                 }
-                (true, _) => self.head.note_field(line, self.limits.headers_max)?,
-                (false, CRLF) => self.head.skip_empty_line()?,
-                (false, _) => self.head.begin(line)?,
+                (true, _) => self.head.note_field(text, self.limits.headers_max)?,
+                (false, []) => self.head.skip_empty_line()?,
+                (false, _) => self.head.begin(text)?,
             }
         }
         Ok(at)
@@ -160,21 +163,21 @@ impl Head {
         Ok(())
     }
 
-    fn begin(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        self.http_1_0 = check_request_line(strip_crlf(line)?)?;
-        self.bytes = line.len();
+    fn begin(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        self.http_1_0 = check_request_line(text)?;
+        self.bytes = text.len() + CRLF.len();
         self.place = Place::Fields;
         Ok(())
     }
 
     #[inline]
-    fn note_field(&mut self, line: &[u8], headers_max: usize) -> Result<(), Malformed> {
-        self.bytes += line.len();
+    fn note_field(&mut self, text: &[u8], headers_max: usize) -> Result<(), Malformed> {
+        self.bytes += text.len() + CRLF.len();
         self.fields += 1;
         if self.fields > headers_max {
             return Err(Malformed::TooManyHeaders);
         }
-        let field = Field::parse(line, Side::Request)?;
+        let field = Field::parse(text, Side::Request)?;
         if field.name.len() == 4 && field.is_named(b"host") {
             if self.has_host {
                 return Err(Malformed::HostRepeated);
@@ -224,10 +227,9 @@ fn check_request_line(text: &[u8]) -> Result<bool, Malformed> {
         [b' ', ..] if space > 0 => (&rest[..space], &rest[space + 1..]),
         // No target at all, as in `GET HTTP/1.1`, or no method.
         [] | [b' ', ..] => return Err(Malformed::RequestLine),
-        _ => return Err(check_text(rest).err().unwrap_or(Malformed::Method)),
+        _ => return Err(Malformed::Method),
     };
     if !is_target_text(target) {
-        check_text(target)?;
         let spaced = target.iter().any(|byte| matches!(byte, b' ' | b'\t'));
         return Err(if spaced { Malformed::RequestLine } else { Malformed::Target });
     }
@@ -237,9 +239,6 @@ fn check_request_line(text: &[u8]) -> Result<bool, Malformed> {
 /// A line whose end is not one of the two versions: another version, or no request line.
 #[cold]
 fn name_version_fault(text: &[u8]) -> Malformed {
-    if let Err(kind) = check_text(text) {
-        return kind;
-    }
     let mut words = text.split(|byte| *byte == b' ');
     match (words.next(), words.next(), words.next(), words.next()) {
         (Some(_), Some(_), Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None)

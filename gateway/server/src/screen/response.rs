@@ -1,9 +1,8 @@
 //! Upstream → gateway: one answer for each request that was announced with `expect`.
 
 use super::body::Body;
-use super::field::{Announced, CRLF, Field, Framing, strip_crlf};
-use super::lines::{Cut, Lines};
-use super::octets::check_text;
+use super::field::{Announced, Field, Framing};
+use super::lines::{CRLF, Cut, Lines};
 use super::{HeadLimits, Malformed, Part, Side, Violation};
 
 /// Interim answers (1xx) before one final answer. 100, 102 now and then and 103 need a few; an
@@ -107,6 +106,7 @@ impl ResponseScreen {
                     Ok((taken, ended)) => {
                         at += taken;
                         if ended {
+                            self.lines.rest();
                             self.state = State::Idle;
                         }
                     }
@@ -148,20 +148,22 @@ impl ResponseScreen {
             if !in_fields {
                 check_start(self.lines.kept_bytes(), &bytes[at..], room)?;
             }
-            let (line, taken) = match self.lines.cut(&bytes[at..], room) {
-                Cut::Line(line, taken) => (line, taken),
+            let (text, taken) = match self.lines.cut(&bytes[at..], room) {
+                Cut::Text(text, taken) => (text, taken),
+                Cut::Broken(kind) => return Err(kind),
                 Cut::Partial => return Ok(bytes.len()),
                 Cut::TooLong => return Err(Malformed::HeadTooLarge),
             };
             at += taken;
-            match (in_fields, line) {
-                (true, CRLF) => {
+            match (in_fields, text) {
+                (true, []) => {
                     let next = self.head.end(self.head_request)?;
+                    self.lines.rest();
                     self.end_head(next)?;
                     return Ok(at);
                 }
-                (true, _) => self.head.note_field(line, self.limits.headers_max)?,
-                (false, _) => self.head.begin(line)?,
+                (true, _) => self.head.note_field(text, self.limits.headers_max)?,
+                (false, _) => self.head.begin(text)?,
             }
         }
         Ok(at)
@@ -188,9 +190,7 @@ impl ResponseScreen {
 // === impl Head ===
 
 impl Head {
-    fn begin(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        let text = strip_crlf(line)?;
-        check_text(text)?;
+    fn begin(&mut self, text: &[u8]) -> Result<(), Malformed> {
         // `check_start` saw the start of every line that got here.
         let [version, b' ', hundreds, tens, ones, b' ', ..] = &text[LINE_START.len()..] else {
             return Err(Malformed::StatusLine);
@@ -205,18 +205,18 @@ impl Head {
         self.http_1_0 = *version == b'0';
         self.status =
             digits.iter().fold(0, |status, digit| status * 10 + u16::from(**digit - b'0'));
-        self.bytes = line.len();
+        self.bytes = text.len() + CRLF.len();
         Ok(())
     }
 
     #[inline]
-    fn note_field(&mut self, line: &[u8], headers_max: usize) -> Result<(), Malformed> {
-        self.bytes += line.len();
+    fn note_field(&mut self, text: &[u8], headers_max: usize) -> Result<(), Malformed> {
+        self.bytes += text.len() + CRLF.len();
         self.fields += 1;
         if self.fields > headers_max {
             return Err(Malformed::TooManyHeaders);
         }
-        let field = Field::parse(line, Side::Response)?;
+        let field = Field::parse(text, Side::Response)?;
         self.framing.note(&field, Side::Response)
     }
 

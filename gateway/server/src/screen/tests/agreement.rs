@@ -8,9 +8,9 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 
 use super::corpus;
@@ -28,7 +28,10 @@ async fn count_heads(stream: &[u8]) -> usize {
         async move {
             // A body that ends too early is an error here, and no matter.
             let _ = Limited::new(request.into_body(), PIPE_BYTES).collect().await;
-            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+            let mut answer = Response::new(Empty::<Bytes>::new());
+            // A CONNECT that is granted would make a tunnel of the rest.
+            *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            Ok::<_, Infallible>(answer)
         }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
@@ -50,5 +53,46 @@ async fn hyper_finds_as_many_requests_as_the_corpus_says() {
     for case in corpus::valid_requests() {
         let heads = timeout(Duration::from_secs(10), count_heads(&case.bytes)).await;
         assert_eq!(heads.unwrap_or(usize::MAX).to_string(), case.word, "{}", case.name);
+    }
+}
+
+/// Answers two requests: with the case, then with a status that no case has.
+async fn answer_two(mut server: DuplexStream, answer: &[u8]) {
+    for answer in [answer, b"HTTP/1.1 299 Next\r\nContent-Length: 0\r\n\r\n"] {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(server.read_u8().await.unwrap());
+        }
+        server.write_all(answer).await.unwrap();
+    }
+}
+
+/// Reads the answer with a hyper client; then the status of the next one on the same connection.
+async fn status_after(method: &str, client: DuplexStream) -> u16 {
+    let mut builder = hyper::client::conn::http1::Builder::new();
+    builder.max_headers(128);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(client)).await.unwrap();
+    let talk = async move {
+        let request = |method| {
+            Request::builder().method(method).uri("/").body(Empty::<Bytes>::new()).unwrap()
+        };
+        let first = sender.send_request(request(method)).await.unwrap();
+        Limited::new(first.into_body(), PIPE_BYTES).collect().await.unwrap();
+        sender.ready().await.unwrap();
+        sender.send_request(request("GET")).await.unwrap().status().as_u16()
+    };
+    let (_, status) = tokio::join!(connection, talk);
+    status
+}
+
+#[tokio::test]
+async fn hyper_ends_a_reusable_answer_where_the_screen_does() {
+    for case in corpus::valid_responses().iter().filter(|case| case.code == "reusable") {
+        let (client, server) = tokio::io::duplex(PIPE_BYTES);
+        let both = async {
+            tokio::join!(answer_two(server, &case.bytes), status_after(case.word, client)).1
+        };
+        let status = timeout(Duration::from_secs(10), both).await;
+        assert_eq!(status.unwrap_or_default(), 299, "{}", case.name);
     }
 }

@@ -1,6 +1,6 @@
 //! The eight-bytes-at-a-time checks against the plain ones.
 
-use super::super::octets::{check_text, is_target_text};
+use super::super::octets::{check_text, clean_line, is_target_text};
 use super::Malformed;
 
 /// Each byte at each place of texts of each length around one and two words.
@@ -28,6 +28,22 @@ fn text_has_no_controls_but_tab() {
         };
         assert_eq!(check_text(text), expected, "{text:?}");
     });
+}
+
+#[test]
+fn a_clean_line_is_text_and_ends_with_cr_lf() {
+    each_byte_at_each_place(|_, text| {
+        let expected = check_text(text).is_ok().then_some(text.len());
+        for rest in [b"\r\n".as_slice(), b"\r\nX: y\r\n\r\n"] {
+            assert_eq!(clean_line(&[text, rest].concat()), expected, "{text:?}");
+        }
+        for rest in [b"".as_slice(), b"\r", b"aaaaaaaa\r", b"\ra\r\naaaaaaa"] {
+            assert_eq!(clean_line(&[text, rest].concat()), None, "{text:?} {rest:?}");
+        }
+    });
+    assert_eq!(clean_line(b"\r\n"), Some(0));
+    assert_eq!(clean_line(b"\r\nX: y\r\n\r\n"), Some(0));
+    assert_eq!(clean_line(b""), None);
 }
 
 #[test]

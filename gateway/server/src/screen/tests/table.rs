@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::super::INTERIM_ANSWERS_MAX;
 use super::corpus::{self, Case};
 use super::{HeadLimits, Malformed, Part, RequestScreen, ResponseScreen, Screen, split_points};
 
@@ -153,6 +154,17 @@ fn a_request_before_the_answer_ended_spoils_the_connection() {
 }
 
 #[test]
+fn each_answer_may_have_its_interim_ones() {
+    let mut screen = ResponseScreen::new(HeadLimits::default());
+    for _ in 0..2 {
+        screen.expect(false);
+        screen.watch(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(INTERIM_ANSWERS_MAX)).unwrap();
+        screen.watch(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+    }
+    assert!(screen.reusable());
+}
+
+#[test]
 fn a_boundary_is_where_nothing_of_a_next_message_was_seen() {
     let mut screen = RequestScreen::new(HeadLimits::default());
     assert!(screen.at_message_boundary());
@@ -198,4 +210,14 @@ fn limits_are_exact() {
     assert_eq!(fault(16, 2), Some(Malformed::HeadTooLarge));
     assert_eq!(fault(15, 2), Some(Malformed::RequestLineTooLong));
     assert_eq!(fault(0, 0), Some(Malformed::RequestLineTooLong));
+
+    let head = b"HTTP/1.1 204 \r\nX: b\r\nY: c\r\n\r\n";
+    let fault = |head_bytes_max, headers_max| {
+        let limits = HeadLimits { head_bytes_max, headers_max };
+        Screen::response(limits, "GET").feed([head.as_slice()]).fault.map(|(kind, _)| kind)
+    };
+    assert_eq!(fault(head.len(), 2), None);
+    assert_eq!(fault(head.len() - 1, 2), Some(Malformed::HeadTooLarge));
+    assert_eq!(fault(head.len(), 1), Some(Malformed::TooManyHeaders));
+    assert_eq!(fault(0, 0), Some(Malformed::HeadTooLarge));
 }

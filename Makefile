@@ -1,0 +1,43 @@
+# The only entry points. CI calls them, and so can you.
+#
+#   make run     build, then `sumun demo`: the gateway in front of demo services under a changing load
+#   make test    every test there is; the last line is the count
+#   make check   format, lints, tidiness, types of the admin UI
+#   make bench   Sumun beside its peers, in CPU time per request
+#   make ui      build the admin UI into admin-ui/dist, which the next build of the binary embeds
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+NODE := $(shell command -v npm 2>/dev/null)
+
+.PHONY: run test check bench ui ui-check
+
+run: ui
+	cargo build --release --locked --bin sumun
+	$(TARGET)/release/sumun demo
+
+test:
+	@tests/prepare
+	@tests/run
+
+check: ui-check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --locked -p sumun-tests --test gateway -- tidy readme deploy
+
+bench:
+	tests/bench/run
+
+ifeq ($(NODE),)
+ui ui-check:
+	@echo "Node.js is not installed: going on without the admin UI (the binary serves a page that says so)."
+else
+ui: admin-ui/node_modules
+	cd admin-ui && npm run --silent build
+
+ui-check: admin-ui/node_modules
+	cd admin-ui && npm run --silent check
+
+admin-ui/node_modules: admin-ui/package-lock.json admin-ui/package.json
+	cd admin-ui && npm ci --no-audit --no-fund
+	@touch admin-ui/node_modules
+endif

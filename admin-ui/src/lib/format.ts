@@ -1,0 +1,41 @@
+/** Figures for people. Pure: the language is a parameter. */
+
+/** A count: 999, 1,204, 88.3K. */
+export function count(value: number, language: string): string {
+  const compact = Math.abs(value) >= 100_000;
+  return new Intl.NumberFormat(language, compact ? { notation: "compact", maximumFractionDigits: 1 } : {}).format(value);
+}
+
+/** Calls per second: one decimal under ten, so that slow routes are seen to move. */
+export function rate(value: number, language: string): string {
+  const digits = value > 0 && value < 10 ? 1 : 0;
+  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** A share 0 to 1 as a percentage; "–" where there is nothing to divide. */
+export function percent(share: number | null, language: string): string {
+  if (share === null || !Number.isFinite(share)) return "–";
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
+}
+
+/** Milliseconds: 0.4, 12, 1,250. */
+export function milliseconds(value: number | null, language: string): string {
+  if (value === null || !Number.isFinite(value)) return "–";
+  return new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+}
+
+/** A time since some start, in its two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h. */
+export function elapsed(seconds: number): string {
+  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const whole = Math.max(0, Math.floor(seconds));
+  const first = units.findIndex(([, size]) => whole >= size);
+  if (first < 0) return "0 s";
+  const parts: string[] = [];
+  let rest = whole;
+  for (const [name, size] of units.slice(first, first + 2)) {
+    const amount = Math.floor(rest / size);
+    rest -= amount * size;
+    if (amount > 0) parts.push(`${amount} ${name}`);
+  }
+  return parts.join(" ");
+}

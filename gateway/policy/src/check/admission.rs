@@ -1,0 +1,64 @@
+//! Thresholds of a route, each on its own; whether the signals are there is seen in `resolve`.
+
+use crate::policy::{Admission, Cpu, CpuOf, Hysteresis, Mode, OnStale, Per, Rps};
+use crate::raw::Fields;
+use crate::units::Percent;
+
+/// `None` where no threshold is written, or one of those written is bad.
+pub(super) fn draft(fields: &Fields<'_>) -> Option<Admission> {
+    let mode = match fields.choice("mode").map(|word| word.value) {
+        Some("shadow") => Mode::Shadow,
+        Some("off") => Mode::Off,
+        _ => Mode::Enforce,
+    };
+    let rps = fields.form("rps").and_then(|fields| rps(&fields));
+    let cpu = fields.form("cpu").and_then(|fields| cpu(&fields));
+    let workers = fields.form("workers").and_then(|fields| hysteresis(&fields));
+    let on_stale = match fields.choice("on_stale").map(|word| word.value) {
+        Some("open") => OnStale::Open,
+        Some("closed") => OnStale::Closed,
+        _ => OnStale::Proven,
+    };
+    let any = rps.is_some() || cpu.is_some() || workers.is_some();
+    any.then_some(Admission { mode, rps, cpu, workers, on_stale })
+}
+
+fn rps(fields: &Fields<'_>) -> Option<Rps> {
+    let limit = fields.number("limit");
+    let burst = fields.whole("burst").map(|burst| burst.value);
+    // `per: caller` is refused by the form until it is built.
+    let _ = fields.choice("per");
+    let limit = limit?.value;
+    // The form keeps the limit within 0.001 to 1,000,000, so the cast loses nothing.
+    let burst = burst.unwrap_or_else(|| (limit.ceil() as u32).max(1));
+    Some(Rps { limit, burst, per: Per::Route })
+}
+
+fn cpu(fields: &Fields<'_>) -> Option<Cpu> {
+    let of = match fields.choice("of").map(|word| word.value) {
+        Some("gateway") => CpuOf::Gateway,
+        _ => CpuOf::Upstream,
+    };
+    Some(Cpu { of, bounds: hysteresis(fields)? })
+}
+
+fn hysteresis(fields: &Fields<'_>) -> Option<Hysteresis> {
+    let enter = fields.percent("enter");
+    let exit = fields.percent("exit");
+    let enter = enter?.value;
+    let Some(exit) = exit else {
+        return Some(Hysteresis { enter, exit: ten_points_under(enter) });
+    };
+    if exit.value > enter {
+        let message = format!("`exit` is {}, over `enter` at {enter}", exit.value);
+        fields.findings.add(&exit.place, message, format!("write at most `{enter}`"));
+        return None;
+    }
+    Some(Hysteresis { enter, exit: exit.value })
+}
+
+fn ten_points_under(enter: Percent) -> Percent {
+    // In hundredths of a percent, as percentages are written: 80% less ten is 70%, not 70.00…1%.
+    let hundredths = (enter.ratio() * 10_000.0).round() - 1_000.0;
+    Percent::from_ratio(hundredths.max(0.0) / 10_000.0).unwrap_or(enter)
+}

@@ -1,0 +1,181 @@
+//! `sumun explain`: which route would a call take, and what would hold for it?
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use sumun_engine::live::Live;
+use sumun_engine::route::Route;
+use sumun_engine::snapshot::Snapshot;
+use sumun_engine::time::Moment;
+use sumun_policy::policy::{Admission, Cache, CpuOf, Mode, OnStale, Per, Target};
+use sumun_policy::units::{show_bytes, show_duration};
+
+use super::{ExplainArgs, check, misused, print};
+
+/// Explains and prints: 0 a route was found, 1 none or the policy has problems, 2 no such call.
+pub fn explain(args: &ExplainArgs) -> ExitCode {
+    let call = match Call::parse(args) {
+        Ok(call) => call,
+        Err(message) => return misused(&message),
+    };
+    let policy = match check::policy(&args.policies) {
+        Ok(policy) => policy,
+        Err(problems) => {
+            for problem in &problems {
+                print(&format!("{}\n\n", problem.render()));
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let snapshot = Snapshot::compile(policy, 1, &Live::new(), Moment::default());
+    let (text, found) = call.explained(&snapshot);
+    print(&text);
+    if found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A call that nobody makes.
+#[derive(Debug)]
+pub(super) struct Call {
+    method: Method,
+    host: String,
+    path: String,
+    headers: HeaderMap,
+}
+
+impl Call {
+    pub(super) fn parse(args: &ExplainArgs) -> Result<Self, String> {
+        let method = args.method.to_uppercase();
+        let method = method.parse().map_err(|_| format!("`{}` is not a method", args.method))?;
+        let url: Uri = args.url.parse().map_err(|e| format!("`{}`: {e}", args.url))?;
+        let mut headers = HeaderMap::new();
+        for header in &args.headers {
+            let fail = || format!("`{header}` is not a header; write 'name: value'");
+            let (name, value) = header.split_once(':').ok_or_else(fail)?;
+            let name: HeaderName = name.trim().parse().map_err(|_| fail())?;
+            let value: HeaderValue = value.trim().parse().map_err(|_| fail())?;
+            headers.append(name, value);
+        }
+        let authority = url.authority().map(http::uri::Authority::host);
+        let written = headers.get("host").and_then(|value| value.to_str().ok());
+        let written = written.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+        let host = authority.or(written).unwrap_or_default().to_ascii_lowercase();
+        Ok(Self { method, host, path: url.path().to_owned(), headers })
+    }
+
+    /// The text, and whether a route was found.
+    pub(super) fn explained(&self, snapshot: &Snapshot) -> (String, bool) {
+        let found = snapshot.find(&self.method, &self.host, &self.path, &self.headers);
+        match found {
+            Some(route) => (described(route, &self.method, snapshot), true),
+            None => ("no route: 404 route_unknown\n".to_owned(), false),
+        }
+    }
+}
+
+fn described(route: &Route, method: &Method, snapshot: &Snapshot) -> String {
+    let policy = &route.policy;
+    let mut out = String::new();
+    let origin = &policy.origin;
+    let _ = writeln!(out, "route     {} ({}:{})", policy.name, origin.file, origin.line);
+    let _ = writeln!(out, "class     {}", policy.class.as_str());
+    let upstream = &route.upstream.policy;
+    let endpoints: Vec<String> = upstream.endpoints.iter().map(ToString::to_string).collect();
+    let _ = writeln!(out, "upstream  {}: {}", upstream.name, endpoints.join(", "));
+    let _ = writeln!(
+        out,
+        "timeout   connect {}, response {}",
+        show_duration(upstream.timeout.connect),
+        show_duration(upstream.timeout.response)
+    );
+    let _ = writeln!(
+        out,
+        "admission {}",
+        policy
+            .admission
+            .as_ref()
+            .map_or_else(|| "no thresholds: never shed".to_owned(), admission,)
+    );
+    let _ = writeln!(out, "quota     {}", quota(&policy.target, route, snapshot));
+    let _ = writeln!(
+        out,
+        "cache     {}",
+        match &policy.cache {
+            None => "off".to_owned(),
+            Some(_) if method != Method::GET && method != Method::HEAD => {
+                format!("not used: {method} is not cached")
+            }
+            Some(rule) => cache(rule),
+        }
+    );
+    out
+}
+
+fn admission(admission: &Admission) -> String {
+    let mut parts = vec![match admission.mode {
+        Mode::Enforce => "enforce".to_owned(),
+        Mode::Shadow => "shadow: counts, never refuses".to_owned(),
+        Mode::Off => return "off".to_owned(),
+    }];
+    if let Some(rps) = &admission.rps {
+        let per = match rps.per {
+            Per::Route => "route",
+            Per::Caller => "caller",
+        };
+        parts.push(format!("rps {} burst {} per {per}", rps.limit, rps.burst));
+    }
+    if let Some(cpu) = &admission.cpu {
+        let of = match cpu.of {
+            CpuOf::Upstream => "upstream",
+            CpuOf::Gateway => "gateway",
+        };
+        let bounds = cpu.bounds;
+        parts.push(format!("cpu of {of} enter {} exit {}", bounds.enter, bounds.exit));
+    }
+    if let Some(workers) = &admission.workers {
+        parts.push(format!("workers enter {} exit {}", workers.enter, workers.exit));
+    }
+    let on_stale = match admission.on_stale {
+        OnStale::Proven => "proven",
+        OnStale::Open => "open",
+        OnStale::Closed => "closed",
+    };
+    parts.push(format!("on_stale {on_stale}"));
+    parts.join("; ")
+}
+
+fn quota(target: &Target, route: &Route, snapshot: &Snapshot) -> String {
+    let (Some(name), Some(function)) = (target.function(), &route.function) else {
+        return "none".to_owned();
+    };
+    match function.policy.reserved {
+        Some(0) => format!("function {name}: reserved 0, always throttled"),
+        Some(n) => format!("function {name}: reserved {n}"),
+        None => format!("function {name}: shares {} unreserved", snapshot.pool().unreserved),
+    }
+}
+
+fn cache(cache: &Cache) -> String {
+    let mut parts = vec![match cache.fresh_for {
+        Some(time) => format!("fresh for {} where the origin gives none", show_duration(time)),
+        None => "fresh for as long as the origin says".to_owned(),
+    }];
+    parts.push(format!("bodies up to {}", show_bytes(cache.object_bytes_max)));
+    if !cache.key.headers.is_empty() {
+        let names: Vec<&str> = cache.key.headers.iter().map(HeaderName::as_str).collect();
+        parts.push(format!("key with headers {}", names.join(", ")));
+    }
+    if !cache.key.query_drop.is_empty() {
+        parts.push(format!("key without parameters {}", cache.key.query_drop.join(", ")));
+    }
+    if cache.key.query_sort {
+        parts.push("key with parameters in order".to_owned());
+    }
+    if cache.require_public {
+        parts.push("only what is public".to_owned());
+    }
+    if cache.store_set_cookie {
+        parts.push("also with Set-Cookie".to_owned());
+    }
+    parts.join("; ")
+}

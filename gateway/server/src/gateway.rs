@@ -1,0 +1,298 @@
+//! The one owner of everything: build, run, drain.
+//!
+//! Workers carry calls, each on its own thread. A background runtime carries everything else
+//! (signals of upstreams, reloads, exporters, the admin listener), so that none of it waits in a
+//! worker's run queue, nor the reverse.
+
+mod addresses;
+mod descriptors;
+mod gauges;
+mod notify;
+mod readings;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use sumun_engine::{Live, Snapshot};
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, mpsc};
+use tokio_rustls::TlsConnector;
+
+pub use self::addresses::Addresses;
+use crate::clock::Clock;
+use crate::core::Shared;
+use crate::drain::Drain;
+use crate::listen;
+use crate::plan::Plan;
+use crate::reload::{LoadedPolicy, Reload, Source};
+use crate::sense::Sense;
+use crate::sense::cpu::CpuMeter;
+use crate::settings::Settings;
+use crate::store::Cache;
+use crate::telemetry::gauges::Gauges;
+use crate::telemetry::otlp::settings::OtelSettings;
+use crate::telemetry::{Telemetry, TelemetrySettings};
+use crate::upstream;
+use crate::worker;
+
+/// Period of the engine's slow loop: signal ages, limits.
+const SLOW_LOOP_EVERY: Duration = Duration::from_millis(100);
+
+/// Turns of the slow loop between two looks at our own CPU: half a second, since `/proc` counts in
+/// hundredths.
+const OWN_CPU_TURNS: u32 = 5;
+
+/// Threads of the background runtime: one may be busy with a large reload while the other answers
+/// readiness probes.
+const BACKGROUND_THREADS: usize = 2;
+
+/// Longest that the last lines and spans may take at the end.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// The process, built and listening, not yet serving.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    live: Arc<Live>,
+    telemetry: Arc<Telemetry>,
+    reload: Reload,
+    hangups: mpsc::Sender<()>,
+    listeners: Vec<TcpListener>,
+    addresses: Addresses,
+    /// Last: dropping it ends what runs on it.
+    background: Runtime,
+}
+
+/// Makes checked policies the running ones.
+struct Applier {
+    shared: Weak<Shared>,
+    live: Arc<Live>,
+    telemetry: Arc<Telemetry>,
+    sense: Mutex<Sense>,
+    revision: AtomicU64,
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Binds the listeners, opens the state, loads the policy. Nothing is served yet.
+    pub fn build(settings: Settings) -> anyhow::Result<Self> {
+        let background = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(BACKGROUND_THREADS)
+            .thread_name("sumun-background")
+            .enable_all()
+            .build()
+            .context("can't start the background runtime")?;
+        let clock = Clock::start();
+        let connections_max = descriptors::connections_max(settings.limits.connections);
+        let listeners = listen::bind(settings.listen, settings.workers)
+            .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
+        let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
+        let addresses = Addresses { listen: listen_address, admin: settings.admin.listen };
+        let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
+        let telemetry = Telemetry::build(
+            TelemetrySettings {
+                access_log: settings.access_log.clone(),
+                cores: settings.workers,
+                scheme: if tls.is_some() { "https" } else { "http" },
+                otel: OtelSettings::from_env()?,
+                clock,
+            },
+            background.handle(),
+        )?;
+        let live = Arc::new(Live::new());
+        let shared = Arc::new(Shared {
+            plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
+            cache: Cache::new(settings.cache.memory_bytes),
+            drain: Drain::default(),
+            tls,
+            connector: connector()?,
+            pseudonym: format!("sumun-{:08x}", fastrand::u32(..)),
+            connections: Arc::default(),
+            connections_max,
+            own: addresses.own(),
+            clock,
+            settings,
+        });
+        let readings = Arc::new(readings::ToEngine(Arc::downgrade(&shared)));
+        let sense = Sense::new(
+            background.handle().clone(),
+            shared.connector.clone(),
+            shared.own.clone(),
+            readings,
+        );
+        let applier = Applier {
+            sense: Mutex::new(sense),
+            shared: Arc::downgrade(&shared),
+            live: Arc::clone(&live),
+            telemetry: Arc::clone(&telemetry),
+            revision: AtomicU64::new(0),
+        };
+        let (hangups, hangups_received) = mpsc::channel(1);
+        let reload = {
+            let _within = background.enter();
+            let apply = Arc::new(move |loaded: LoadedPolicy| applier.apply(loaded));
+            Reload::start(source(&shared.settings), apply, hangups_received)
+        };
+        Ok(Self { shared, live, telemetry, reload, hangups, listeners, addresses, background })
+    }
+
+    /// Where it listens; known before it serves.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The background runtime, for what shall end with the gateway.
+    pub fn background(&self) -> &tokio::runtime::Handle {
+        self.background.handle()
+    }
+
+    /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
+    /// last call has ended or `drain.limit` has passed.
+    pub fn run(
+        self,
+        stop: &Arc<Notify>,
+        ready: impl FnOnce(&Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.load_first_policy()?;
+        let gauges = gauges::Running::new(&self);
+        let gauges: Arc<gauges::Running> = Arc::new(gauges);
+        let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
+        self.telemetry.push_metrics(weak)?;
+        let login: Option<String> = None;
+        self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
+        let mut workers = Vec::new();
+        for (id, listener) in self.listeners.iter().enumerate() {
+            let listener = listener.try_clone().context("can't share the listening socket")?;
+            let (shared, telemetry) = (Arc::clone(&self.shared), Arc::clone(&self.telemetry));
+            let worker = worker::start(id, shared, move || telemetry.core(id), listener);
+            workers.push(worker.context("can't start a worker thread")?);
+        }
+        self.addresses.write(&self.shared.settings.state)?;
+        gauges.set_ready();
+        self.addresses.announce(self.shared.tls.is_some(), login.as_deref());
+        notify::ready();
+        ready(&self)?;
+        self.background.block_on(self.until_told(stop));
+        self.drain(workers)
+    }
+
+    /// The first policy must hold: there is no older one to stay with.
+    fn load_first_policy(&self) -> anyhow::Result<()> {
+        if let Err(problems) = self.background.block_on(self.reload.now()) {
+            let count = problems.len();
+            for problem in problems {
+                tracing::error!("{problem}");
+            }
+            bail!("the policy has {count} problem(s); `sumun check` shows them with their lines");
+        }
+        Ok(())
+    }
+
+    /// Returns when the process is told to end. SIGHUP reloads and reopens the log on the way.
+    async fn until_told(&self, stop: &Notify) {
+        use tokio::signal::unix::{Signal, SignalKind, signal};
+        async fn next(signal: &mut std::io::Result<Signal>) {
+            match signal {
+                Ok(signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        }
+        let mut term = signal(SignalKind::terminate());
+        let mut interrupt = signal(SignalKind::interrupt());
+        let mut hangup = signal(SignalKind::hangup());
+        loop {
+            tokio::select! {
+                () = next(&mut term) => break,
+                () = next(&mut interrupt) => break,
+                () = stop.notified() => break,
+                () = next(&mut hangup) => {
+                    self.telemetry.reopen();
+                    // A full queue: a reload is already asked for.
+                    let _ = self.hangups.try_send(());
+                }
+            }
+        }
+    }
+
+    fn drain(
+        self,
+        workers: Vec<std::thread::JoinHandle<std::io::Result<()>>>,
+    ) -> anyhow::Result<()> {
+        let drain = &self.shared.drain;
+        let settings = &self.shared.settings.drain;
+        tracing::info!(announce = ?settings.announce, limit = ?settings.limit, "draining");
+        notify::stopping();
+        drain.announce();
+        std::thread::sleep(settings.announce);
+        // The workers' own sockets are clones: these must close too, or the kernel goes on queueing.
+        drop(self.listeners);
+        drain.stop_accepting();
+        let shared = Arc::clone(&self.shared);
+        let limit = settings.limit;
+        self.background.spawn(async move {
+            tokio::time::sleep(limit).await;
+            shared.drain.cut_all();
+        });
+        for worker in workers {
+            match worker.join() {
+                Ok(ended) => ended.context("a worker failed")?,
+                Err(_) => bail!("a worker panicked"),
+            }
+        }
+        self.background.block_on(self.telemetry.flush(FLUSH_TIME_MAX));
+        self.background.shutdown_timeout(Duration::from_millis(100));
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+fn connector() -> anyhow::Result<TlsConnector> {
+    upstream::tls_connector().context("can't load the system's certificate authorities")
+}
+
+fn source(settings: &Settings) -> Source {
+    match &settings.to {
+        Some(url) => Source::To(url.clone()),
+        None => Source::Folder(PathBuf::from(&settings.policies)),
+    }
+}
+
+/// Moves the engine on: signals age, limits follow, whether or not anybody calls.
+async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
+    let mut own_cpu = CpuMeter::new("/");
+    let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    for turn in (0..OWN_CPU_TURNS).cycle() {
+        interval.tick().await;
+        let now = shared.clock.now();
+        if turn == 0
+            && let Some(share) = own_cpu.sample(now)
+        {
+            live.observe_own_cpu(share, now);
+        }
+        shared.plan.load().snapshot.tick(now);
+    }
+}
+
+// === impl Applier ===
+
+impl Applier {
+    /// Compiles and swaps; live state stays. Returns the revision.
+    fn apply(&self, loaded: LoadedPolicy) -> u64 {
+        let revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
+        let Some(shared) = self.shared.upgrade() else { return revision };
+        let now = shared.clock.now();
+        let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
+        let meters =
+            snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
+        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        self.sense.lock().follow(&snapshot.policy);
+        revision
+    }
+}

@@ -1,0 +1,242 @@
+//! The policy folder → the running policy, all or nothing.
+//!
+//! A [`Reload`] begins with the process and ends when it is dropped with all its clones. It reads
+//! the folder when its watch, its two-second poll, SIGHUP or the admin API says so, checks it whole,
+//! and hands a policy without problems to `apply`; with problems the running policy stays and
+//! [`PolicyStatus`] says why. Loads and writes are serialised: nobody sees half a change.
+//!
+//! Bounds: files and bytes as in [`folder`]; one pending notification; one load at a time.
+
+mod change;
+mod folder;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use parking_lot::RwLock;
+use sumun_policy::{Policy, Problem};
+use tokio::sync::{Mutex, mpsc};
+
+pub use change::{Change, Expected, Refused, Written};
+pub use folder::{Files, file_name_allowed, tag};
+pub(crate) use folder::{read as read_folder, read_file};
+
+/// A policy that was read and has no problems.
+#[derive(Clone, Debug)]
+pub struct LoadedPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// The texts it was read from, by file name.
+    pub files: Files,
+}
+
+/// Makes a policy the running one and returns its revision.
+pub type Apply = Arc<dyn Fn(LoadedPolicy) -> u64 + Send + Sync>;
+
+/// How the last load went.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyStatus {
+    /// Whether what the folder says is what runs.
+    pub ok: bool,
+    /// Revision that runs; 0 before the first.
+    pub revision: u64,
+    /// What is wrong with the folder; empty where `ok`.
+    pub problems: Vec<Problem>,
+    /// When the running policy was applied; `None` before the first.
+    pub loaded_at: Option<SystemTime>,
+}
+
+/// Where the policy comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A folder of files.
+    Folder(PathBuf),
+    /// One catch-all route to this URL (`--to`).
+    To(String),
+}
+
+/// Watches, checks and applies policies. Clones share everything.
+#[derive(Clone)]
+pub struct Reload {
+    shared: Arc<Shared>,
+    _watch: Arc<watch::Watch>,
+}
+
+struct Shared {
+    source: Source,
+    apply: Apply,
+    /// Held over a whole load or change.
+    gate: Mutex<Gate>,
+    status: RwLock<Arc<PolicyStatus>>,
+}
+
+/// What the last load saw.
+#[derive(Default)]
+struct Gate {
+    /// Hash of the folder; `None`: never read.
+    seen: Option<u128>,
+}
+
+/// Most problems that one load logs; the status keeps all.
+const PROBLEMS_LOGGED_MAX: usize = 20;
+
+// === impl Reload ===
+
+impl Reload {
+    /// Starts watching. Nothing is applied before the first [`Self::now`] or change of the folder
+    /// that follows it. `hangups` asks for a load (SIGHUP). Call it on the runtime that shall
+    /// carry the watch.
+    pub fn start(source: Source, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
+        let shared =
+            Arc::new(Shared { source, apply, gate: Mutex::default(), status: RwLock::default() });
+        let watch = Arc::new(watch::Watch::start(Arc::clone(&shared), hangups));
+        Self { shared, _watch: watch }
+    }
+
+    /// Reads, checks and applies, whether or not anything changed. Returns the new revision, or
+    /// what is wrong.
+    pub async fn now(&self) -> Result<u64, Vec<Problem>> {
+        self.shared.load(Cause::Asked).await
+    }
+
+    /// How the last load went.
+    pub fn status(&self) -> Arc<PolicyStatus> {
+        Arc::clone(&self.shared.status.read())
+    }
+
+    /// The files as they are on disk now (of `--to`: the built-in one), and what of the folder
+    /// could not be read.
+    pub async fn files(&self) -> (Files, Vec<Problem>) {
+        let source = self.shared.source.clone();
+        blocking(move || source.read()).await.unwrap_or_else(|problems| (Files::new(), problems))
+    }
+
+    /// What a set of files would mean: the policy, or what is wrong with it. Nothing changes.
+    pub async fn dry_run(files: Files) -> Result<Policy, Vec<Problem>> {
+        blocking(move || check(files)).await?.map(|loaded| loaded.policy)
+    }
+
+    /// Whether the policy comes from a folder that can be written to.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.shared.source {
+            Source::Folder(folder) => Some(folder),
+            Source::To(_) => None,
+        }
+    }
+
+    /// Changes one file: the folder with the change is checked, then the file is replaced
+    /// atomically, then the policy is applied. On any refusal nothing has been written.
+    pub async fn change(&self, change: Change) -> Result<Written, Refused> {
+        self.shared.change(change).await
+    }
+}
+
+/// Why a load happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Somebody wants it, changed or not.
+    Asked,
+    /// The watch or the poll: only if the bytes differ from the last load.
+    Noticed,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    async fn load(&self, cause: Cause) -> Result<u64, Vec<Problem>> {
+        let mut gate = self.gate.lock().await;
+        if cause == Cause::Noticed && gate.seen.is_none() {
+            return Ok(self.status.read().revision);
+        }
+        let unchanged = gate.seen.filter(|_| cause == Cause::Noticed);
+        let source = self.source.clone();
+        let looked = blocking(move || {
+            let (files, problems) = source.read();
+            let hash = folder::hash(&files, &problems);
+            if unchanged == Some(hash) {
+                return None;
+            }
+            Some((hash, if problems.is_empty() { check(files) } else { Err(problems) }))
+        });
+        match looked.await? {
+            None => Ok(self.status.read().revision),
+            Some((hash, checked)) => {
+                gate.seen = Some(hash);
+                checked.map(|loaded| self.applied(loaded)).inspect_err(|problems| {
+                    self.refused(problems);
+                })
+            }
+        }
+    }
+
+    fn applied(&self, loaded: LoadedPolicy) -> u64 {
+        let files = loaded.files.len();
+        let revision = (self.apply)(loaded);
+        *self.status.write() = Arc::new(PolicyStatus {
+            ok: true,
+            revision,
+            problems: Vec::new(),
+            loaded_at: Some(SystemTime::now()),
+        });
+        tracing::info!(revision, files, "policy applied");
+        revision
+    }
+
+    fn refused(&self, problems: &[Problem]) {
+        for problem in problems.iter().take(PROBLEMS_LOGGED_MAX) {
+            tracing::error!(
+                file = problem.file,
+                line = problem.line,
+                column = problem.column,
+                help = problem.help,
+                "policy problem: {}",
+                problem.message
+            );
+        }
+        let mut status = self.status.write();
+        tracing::error!(
+            problems = problems.len(),
+            revision = status.revision,
+            "policy not applied, the running one stays"
+        );
+        *status = Arc::new(PolicyStatus {
+            ok: false,
+            problems: problems.to_vec(),
+            ..PolicyStatus::clone(&status)
+        });
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn read(&self) -> (Files, Vec<Problem>) {
+        match self {
+            Self::To(url) => (folder::to(url), Vec::new()),
+            Self::Folder(path) => folder::read(path),
+        }
+    }
+}
+
+/// Reading and checking a large folder takes too long for a runtime's own thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Vec<Problem>> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let message = format!("could not be looked at: {error}");
+        vec![Problem::whole_file("policies", message, "the running policy stays; see the log")]
+    })
+}
+
+/// Files → a policy without problems.
+fn check(files: Files) -> Result<LoadedPolicy, Vec<Problem>> {
+    match sumun_policy::check(&files) {
+        (Some(policy), problems) if problems.is_empty() => Ok(LoadedPolicy { policy, files }),
+        (_, problems) => Err(problems),
+    }
+}
+
+#[cfg(test)]
+mod tests;

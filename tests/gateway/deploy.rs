@@ -1,0 +1,143 @@
+//! What `deploy/` ships, as far as it can be checked without a container engine.
+//!
+//! Needs `promtool` (Debian package `prometheus`), which `make test` installs.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers too")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::tidy::root;
+
+/// Every metric that the gateway has: its contract with dashboards and alerts.
+const METRICS: [&str; 15] = [
+    "http_client_request_duration_seconds",
+    "http_server_request_duration_seconds",
+    "sumun_admission_total",
+    "sumun_cache_bytes",
+    "sumun_cache_total",
+    "sumun_function_concurrency",
+    "sumun_function_throttled_total",
+    "sumun_inflight",
+    "sumun_limit",
+    "sumun_policy_reload_ok",
+    "sumun_policy_revision",
+    "sumun_signal",
+    "sumun_signal_age_seconds",
+    "sumun_spans_dropped_total",
+    "sumun_threshold",
+];
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join("deploy").join(path)).unwrap()
+}
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&read(path)).unwrap()
+}
+
+fn promtool(arguments: &[&str]) {
+    let folder = root().join("deploy");
+    let output = Command::new("promtool").args(arguments).current_dir(folder).output();
+    let output = output.expect("promtool runs (Debian package `prometheus`)");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+/// Names in a query that look like one of ours, without a histogram's suffix.
+fn metrics_in(query: &str) -> BTreeSet<String> {
+    query
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| {
+            word.starts_with("sumun_")
+                || word.starts_with("http_server_request")
+                || word.starts_with("http_client_request")
+        })
+        .map(|word| {
+            let histogram = word.starts_with("http_");
+            let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end));
+            base.filter(|_| histogram).unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn prometheus_takes_its_configuration_and_alerts_fire_when_they_should() {
+    promtool(&["check", "config", "prometheus.yml"]);
+    promtool(&["test", "rules", "alerts.test.yml"]);
+}
+
+#[test]
+fn dashboard_and_alerts_name_only_metrics_that_exist() {
+    let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut named = BTreeSet::new();
+    for target in panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap()) {
+        named.extend(metrics_in(target["expr"].as_str().unwrap()));
+    }
+    for rule in yaml("alerts.yml")["groups"][0]["rules"].as_array().unwrap() {
+        named.extend(metrics_in(rule["expr"].as_str().unwrap()));
+    }
+    assert!(named.len() >= 12, "the queries are not read: {named:?}");
+    for name in named {
+        assert!(METRICS.contains(&name.as_str()), "no such metric: {name}");
+    }
+}
+
+#[test]
+fn metrics_are_found_in_queries() {
+    let query = r#"rate(http_server_request_duration_seconds_bucket{a="b"}[1m]) / sumun_inflight"#;
+    let named: Vec<_> = metrics_in(query).into_iter().collect();
+    assert_eq!(named, ["http_server_request_duration_seconds", "sumun_inflight"]);
+}
+
+#[test]
+fn compose_mounts_what_exists_and_pins_what_it_pulls() {
+    let compose = yaml("compose.yaml");
+    let services = compose["services"].as_object().unwrap();
+    for name in ["gateway-1", "gateway-2", "demo", "redis", "prometheus", "jaeger"] {
+        assert!(services.contains_key(name), "no service {name}");
+    }
+    for (name, service) in services {
+        for volume in service["volumes"].as_array().unwrap_or(&Vec::new()) {
+            let host = volume.as_str().unwrap().split(':').next().unwrap();
+            let here = if host.starts_with('.') {
+                root().join("deploy").join(host).exists()
+            } else {
+                compose["volumes"].as_object().unwrap().contains_key(host)
+            };
+            assert!(here, "{name} mounts {host}, which is not there");
+        }
+        if let Some(image) = service["image"].as_str() {
+            let tag = image.rsplit_once(':').map(|(_, tag)| tag);
+            assert!(tag.is_some_and(|tag| tag != "latest"), "{name}: {image} is not pinned");
+        }
+    }
+}
+
+#[test]
+fn the_image_is_neither_root_nor_without_health() {
+    let dockerfile = read("Dockerfile");
+    let (_, last) = dockerfile.rsplit_once("\nFROM ").unwrap();
+    assert!(last.starts_with("gcr.io/distroless/"));
+    assert!(last.contains("\nUSER nonroot\n"));
+    assert!(last.contains("\nHEALTHCHECK "));
+    for copied in ["policies", "gateway", "tests", "admin-ui/package-lock.json"] {
+        assert!(dockerfile.contains(copied), "{copied} is not copied");
+        assert!(root().join(copied).exists(), "{copied} is copied and not there");
+    }
+}
+
+#[test]
+fn the_unit_says_when_it_is_ready_and_gives_up_what_it_can() {
+    let unit = read("sumun.service");
+    let has = |line: &str| assert!(unit.lines().any(|at| at == line), "no {line}");
+    has("Type=notify");
+    has("NoNewPrivileges=yes");
+    has("ProtectSystem=strict");
+    has("CapabilityBoundingSet=");
+    // Longer than the drain: announce 2 s, limit 30 s.
+    has("TimeoutStopSec=40s");
+}
