@@ -18,7 +18,7 @@ mod token;
 pub mod watch;
 mod write_back;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub struct Desk {
 
 /// What [`Admin::start`] needs.
 pub struct Opening<'a> {
+    /// What [`Admin::bind`] took.
+    pub listener: TcpListener,
     /// Address and mode.
     pub settings: &'a crate::settings::AdminSettings,
     /// Folder of local state.

@@ -8,6 +8,7 @@ mod addresses;
 mod descriptors;
 mod gauges;
 mod notify;
+mod readings;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -17,18 +18,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use sumun_engine::{Live, Snapshot};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
+use crate::admin::watch::Watch;
+use crate::admin::{Admin, Opening};
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
 use crate::listen;
 use crate::plan::Plan;
 use crate::reload::{LoadedPolicy, Reload, Source};
+use crate::sense::Sense;
+use crate::sense::cpu::CpuMeter;
 use crate::settings::Settings;
 use crate::store::Cache;
 use crate::telemetry::gauges::Gauges;
@@ -39,6 +45,10 @@ use crate::worker;
 
 /// Period of the engine's slow loop: signal ages, limits.
 const SLOW_LOOP_EVERY: Duration = Duration::from_millis(100);
+
+/// Turns of the slow loop between two looks at our own CPU: half a second, since `/proc` counts in
+/// hundredths.
+const OWN_CPU_TURNS: u32 = 5;
 
 /// Threads of the background runtime: one may be busy with a large reload while the other answers
 /// readiness probes.
@@ -55,6 +65,7 @@ pub struct Gateway {
     reload: Reload,
     hangups: mpsc::Sender<()>,
     listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
     addresses: Addresses,
     /// Last: dropping it ends what runs on it.
     background: Runtime,
@@ -65,6 +76,7 @@ struct Applier {
     shared: Weak<Shared>,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
+    sense: Mutex<Sense>,
     revision: AtomicU64,
 }
 
@@ -84,7 +96,9 @@ impl Gateway {
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
-        let addresses = Addresses { listen: listen_address, admin: settings.admin.listen };
+        let admin = Admin::bind(settings.admin.listen)?;
+        let admin_address = admin.local_addr().context("a bound socket has an address")?;
+        let addresses = Addresses { listen: listen_address, admin: admin_address };
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
         let telemetry = Telemetry::build(
             TelemetrySettings {
@@ -110,7 +124,15 @@ impl Gateway {
             clock,
             settings,
         });
+        let readings = Arc::new(readings::ToEngine(Arc::downgrade(&shared)));
+        let sense = Sense::new(
+            background.handle().clone(),
+            shared.connector.clone(),
+            shared.own.clone(),
+            readings,
+        );
         let applier = Applier {
+            sense: Mutex::new(sense),
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
             telemetry: Arc::clone(&telemetry),
@@ -129,6 +151,7 @@ impl Gateway {
             reload,
             hangups,
             listeners,
+            admin: Some(admin),
             addresses,
             background,
         })
@@ -146,13 +169,22 @@ impl Gateway {
 
     /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
     /// last call has ended or `drain.limit` has passed.
-    pub fn run(self, stop: &Arc<Notify>, ready: impl FnOnce(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn run(
+        mut self,
+        stop: &Arc<Notify>,
+        ready: impl FnOnce(&Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         self.load_first_policy()?;
-        let gauges = gauges::Running::new(&self);
-        let gauges: Arc<gauges::Running> = Arc::new(gauges);
+        let gauges = Arc::new(gauges::Running::new(&self));
         let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
         self.telemetry.push_metrics(weak)?;
-        let login: Option<String> = None;
+        let admin = Admin::start(Opening {
+            listener: self.admin.take().context("the admin listener is started once")?,
+            settings: &self.shared.settings.admin,
+            state: &self.shared.settings.state,
+            watch: Arc::clone(&gauges) as Arc<dyn Watch>,
+            reload: self.reload.clone(),
+        })?;
         self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
         let mut workers = Vec::new();
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -163,11 +195,13 @@ impl Gateway {
         }
         self.addresses.write(&self.shared.settings.state)?;
         gauges.set_ready();
-        self.addresses.announce(self.shared.tls.is_some(), login.as_deref());
+        self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());
         notify::ready();
         ready(&self)?;
         self.background.block_on(self.until_told(stop));
-        self.drain(workers)
+        let drained = self.drain(workers);
+        drop(admin); // last: it says "draining" to the end
+        drained
     }
 
     /// The first policy must hold: there is no older one to stay with.
@@ -253,12 +287,17 @@ fn source(settings: &Settings) -> Source {
 
 /// Moves the engine on: signals age, limits follow, whether or not anybody calls.
 async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
+    let mut own_cpu = CpuMeter::new("/");
     let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
+    for turn in (0..OWN_CPU_TURNS).cycle() {
         interval.tick().await;
         let now = shared.clock.now();
-        let _ = &live;
+        if turn == 0
+            && let Some(share) = own_cpu.sample(now)
+        {
+            live.observe_own_cpu(share, now);
+        }
         shared.plan.load().snapshot.tick(now);
     }
 }
@@ -274,8 +313,8 @@ impl Applier {
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
-        shared.plan.store(Arc::new(Plan { snapshot, meters }));
-        tracing::info!(revision, "policy applied");
+        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        self.sense.lock().follow(&snapshot.policy);
         revision
     }
 }
