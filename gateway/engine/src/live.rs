@@ -117,10 +117,9 @@ impl Entries {
         &mut self,
         upstream: &Name,
         address: &policy::Endpoint,
-        now: Moment,
     ) -> Arc<Endpoint> {
         let key = (upstream.clone(), address.clone());
-        entry(&mut self.endpoints, key, || Endpoint::new(address.clone(), now))
+        entry(&mut self.endpoints, key, || Endpoint::new(address.clone()))
     }
 
     pub(crate) fn lane(&mut self, route: &Name) -> Arc<LaneState> {
