@@ -24,6 +24,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Sends the call to its upstream and returns the answer, its body under way.
 pub async fn forward(
@@ -82,6 +83,10 @@ fn outbound(
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
+    if call.settlement.record.trace.parent_id.is_none() {
+        // Without a valid traceparent it belongs to nothing (W3C Trace Context §3.3).
+        head.headers.remove(TRACESTATE);
+    }
     head.headers.insert(TRACEPARENT, call.settlement.record.trace.to_header());
     if websocket && plan.route.policy.websocket {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
