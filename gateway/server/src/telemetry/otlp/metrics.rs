@@ -186,7 +186,7 @@ fn encode(family: &Family, times: Times) -> Metric {
 
 fn number(point: &Point, times: Times) -> Option<NumberDataPoint> {
     let value = match point.value {
-        Value::Count(count) => number_data_point::Value::AsInt(count as i64),
+        Value::Count(count) => number_data_point::Value::AsInt(super::signed(count)),
         Value::Number(number) => number_data_point::Value::AsDouble(number),
         Value::Durations(_) => return None,
     };

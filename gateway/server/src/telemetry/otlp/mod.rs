@@ -28,6 +28,11 @@ pub enum OtlpError {
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// OTLP knows signed integers only; a count over 2⁶³ − 1 would take centuries.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// The process as telemetry names it. `instance` tells gateways of one service apart.
 fn resource(settings: &OtelSettings, instance: &str) -> Resource {
     let attributes =

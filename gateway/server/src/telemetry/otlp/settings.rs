@@ -13,7 +13,7 @@ use super::super::sampling::{Sampler, SamplerError};
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Period of metrics export where nothing is said.
-const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
+const INTERVAL_DEFAULT: Duration = Duration::from_mins(1);
 
 /// What is exported, and where.
 #[derive(Clone, Debug)]
