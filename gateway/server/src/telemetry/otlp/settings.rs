@@ -87,7 +87,7 @@ pub enum OtelSettingsError {
         value: String,
     },
     /// Not a URL that can be used.
-    #[error("{variable} is `{value}`; it must be a URL that begins with http://")]
+    #[error("{variable} is `{value}`; it must be a URL that begins with http:// or https://")]
     Endpoint {
         /// Which.
         variable: String,
@@ -199,8 +199,9 @@ fn receiver(
         },
     };
     let usable = |url: &str| {
-        url.parse::<http::Uri>()
-            .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some())
+        url.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+        })
     };
     if !usable(endpoint.trim()) {
         return Err(OtelSettingsError::Endpoint { variable, value: endpoint });
