@@ -3,6 +3,8 @@
 //! Source: OpenTelemetry's "SDK environment variables" and "OTLP exporter configuration". Export of a
 //! signal is off where no endpoint is named for it: the specification's default of
 //! `http://localhost:4318` would make every gateway knock at a door that mostly isn't there.
+//! Not read: the variables for compression (batches go out as they are) and for certificates (the
+//! system's authorities are trusted).
 
 use std::collections::HashMap;
 use std::time::Duration;
