@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const VERSION: &str = "0.0.1a15";
 
 /// Includes the time a busy machine needs to start it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running receiver; ends when dropped.
 pub struct Rotel {
