@@ -7,7 +7,9 @@ mod policies;
 
 mod harness;
 
+mod demo;
 mod deploy;
+mod readme;
 mod tidy;
 
 mod admin;
