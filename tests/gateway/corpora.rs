@@ -12,23 +12,33 @@ use crate::policies;
 #[path = "../data/corpus.rs"]
 mod corpus;
 
-/// Well-formed, but refused for another reason: the method, the path.
-const REFUSED: [&str; 2] = ["connect", "odd-targets"];
+/// Well-formed, but refused for another reason: the method, the path, no route.
+const REFUSED: [&str; 3] = ["connect", "odd-targets", "asterisk-form"];
+
+/// Hostile to an HTTP/1.1 parser, but this listener speaks HTTP/2 by prior knowledge, too.
+const UNDERSTOOD: [&str; 1] = ["http2-preface"];
 
 #[tokio::test]
 async fn every_hostile_request_of_the_corpus_is_refused() {
     let fixture = Fixture::start().await;
     let mut wrong = Vec::new();
-    for case in corpus::hostile_requests() {
+    let mut cases = corpus::hostile_requests();
+    cases.retain(|case| !UNDERSTOOD.contains(&case.name));
+    for case in cases {
         fixture.upstream.forget();
         let outcome = fixture.send(&case.bytes).await;
         let last = outcome.statuses().last().copied();
         let expected: u16 = case.word.parse().expect("a status");
         let whole_requests = fixture.upstream.requests();
-        let bad = whole_requests.iter().filter(|r| r.complete && r.target() != "/next").count();
-        let smuggled = bad > 0 || !fixture.upstream.malformed().is_empty();
-        // After the first byte of an answer a broken body can only end the connection.
-        let refused = last == Some(expected) || (last.is_none() && outcome.end != Broken::Late);
+        // Each whole request upstream is one before the broken one, and was answered 200.
+        let whole = whole_requests.iter().filter(|request| request.complete).count();
+        let served = outcome.statuses().iter().filter(|status| **status == 200).count();
+        let smuggled = whole != served || !fixture.upstream.malformed().is_empty();
+        // A body that breaks while it is forwarded can end as a plain 400, or the connection.
+        let refused = match last {
+            Some(status) => status == expected || (status == 400 && !whole_requests.is_empty()),
+            None => outcome.end != Broken::Late,
+        };
         if smuggled || !refused || outcome.end == Broken::Late {
             let statuses = outcome.statuses();
             wrong.push(format!(
@@ -66,7 +76,7 @@ async fn every_hostile_answer_of_the_corpus_is_a_502_or_a_cut() {
         match client.response_to(method).await {
             Ok(answer) if answer.status == 502 => {}
             // Once the head had gone, the body is cut, never ended in order.
-            Err(Broken::Cut | Broken::Reset) => {}
+            Err(Broken::Cut | Broken::Reset | Broken::Closed) => {}
             other => wrong.push(format!("{name} ({}): {other:?}", case.code)),
         }
     }

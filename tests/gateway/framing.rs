@@ -134,7 +134,7 @@ async fn point_01_absolute_form_wins_and_host_is_rewritten_to_match() {
 async fn point_02_connect_and_trace_are_refused() {
     let fixture = Fixture::start().await;
     for request in [
-        "CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n",
+        "CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\nconnection: close\r\n\r\n",
         "TRACE / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
     ] {
         fixture.refuses(request, &[400, 405, 501]).await;

@@ -240,10 +240,15 @@ impl Client {
         (self.buffer.split().to_vec(), end)
     }
 
-    /// Whether the peer has closed, without waiting.
-    pub fn has_ended(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.try_read(&mut byte), Ok(0))
+    /// Whether the peer has sent anything or closed, without waiting.
+    pub fn has_heard(&mut self) -> bool {
+        if !self.buffer.is_empty() {
+            return true;
+        }
+        match self.stream.try_read_buf(&mut self.buffer) {
+            Ok(_) => true,
+            Err(why) => why.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 
     /// Ends the sending side only.
@@ -310,7 +315,7 @@ impl Client {
 fn status_of(head: &Head) -> Result<u16, Broken> {
     let is_http = matches!(head.word(0), "HTTP/1.1" | "HTTP/1.0");
     match head.word(1).parse() {
-        Ok(status) if is_http && (100..=599).contains(&status) => Ok(status),
+        Ok(status) if is_http && (100..=999).contains(&status) => Ok(status),
         _ => Err(Broken::Malformed(format!("status line {:?}", head.start_line))),
     }
 }

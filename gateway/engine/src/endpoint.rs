@@ -38,8 +38,6 @@ pub struct Endpoint {
     failures: AtomicU32,
     /// While down: when the next probe may go, nanoseconds plus one. Zero: up.
     probe_at: AtomicU64,
-    /// When it was first named: readings are expected from then on.
-    pub(crate) since: Moment,
     pub(crate) busy: Gauge,
     /// Own calls in flight at the reading of `busy`.
     pub(crate) own: Gauge,
@@ -72,7 +70,7 @@ pub struct EndpointView {
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(crate) fn new(address: policy::Endpoint, now: Moment) -> Self {
+    pub(crate) fn new(address: policy::Endpoint) -> Self {
         let label = format!("{}:{}", address.host, address.port).into();
         Self {
             address,
@@ -80,7 +78,6 @@ impl Endpoint {
             in_flight: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             probe_at: AtomicU64::new(0),
-            since: now,
             busy: Gauge::new(),
             own: Gauge::new(),
             max: Gauge::new(),

@@ -18,7 +18,7 @@ mod token;
 pub mod watch;
 mod write_back;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ use axum::routing::{MethodRouter, any, get};
 use http::{HeaderValue, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 pub use listen::{Admin, StartError};
 pub use token::{FILE as TOKEN_FILE, Token, TokenError};
@@ -54,6 +55,8 @@ pub struct Desk {
 
 /// What [`Admin::start`] needs.
 pub struct Opening<'a> {
+    /// What [`Admin::bind`] took.
+    pub listener: TcpListener,
     /// Address and mode.
     pub settings: &'a crate::settings::AdminSettings,
     /// Folder of local state.
@@ -79,7 +82,12 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .fallback(page::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&desk), guard::token))
-        .layer(CompressionLayer::new())
+        // A policy file's strong tag stands for its bytes on the wire: it stays as it is.
+        .layer(
+            CompressionLayer::new().compress_when(
+                DefaultPredicate::new().and(NotForContentType::new("application/yaml")),
+            ),
+        )
         .layer(from_fn_with_state(Arc::clone(&desk), guard::surroundings))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(desk)
@@ -122,6 +130,7 @@ async fn method_not_allowed(request: Request) -> Fault {
 }
 
 /// A defect of ours: the caller learns that, the log learns what.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over by value")]
 fn panicked(reason: Box<dyn std::any::Any + Send>) -> Response {
     let text = reason.downcast_ref::<&str>().copied();
     let text = text.or_else(|| reason.downcast_ref::<String>().map(String::as_str));

@@ -25,6 +25,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
+use crate::admin::watch::Watch;
+use crate::admin::{Admin, Opening};
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
@@ -63,6 +65,7 @@ pub struct Gateway {
     reload: Reload,
     hangups: mpsc::Sender<()>,
     listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
     addresses: Addresses,
     /// Last: dropping it ends what runs on it.
     background: Runtime,
@@ -93,7 +96,9 @@ impl Gateway {
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
-        let addresses = Addresses { listen: listen_address, admin: settings.admin.listen };
+        let admin = Admin::bind(settings.admin.listen)?;
+        let admin_address = admin.local_addr().context("a bound socket has an address")?;
+        let addresses = Addresses { listen: listen_address, admin: admin_address };
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
         let telemetry = Telemetry::build(
             TelemetrySettings {
@@ -139,7 +144,17 @@ impl Gateway {
             let apply = Arc::new(move |loaded: LoadedPolicy| applier.apply(loaded));
             Reload::start(source(&shared.settings), apply, hangups_received)
         };
-        Ok(Self { shared, live, telemetry, reload, hangups, listeners, addresses, background })
+        Ok(Self {
+            shared,
+            live,
+            telemetry,
+            reload,
+            hangups,
+            listeners,
+            admin: Some(admin),
+            addresses,
+            background,
+        })
     }
 
     /// Where it listens; known before it serves.
@@ -155,16 +170,21 @@ impl Gateway {
     /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
     /// last call has ended or `drain.limit` has passed.
     pub fn run(
-        self,
+        mut self,
         stop: &Arc<Notify>,
         ready: impl FnOnce(&Self) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         self.load_first_policy()?;
-        let gauges = gauges::Running::new(&self);
-        let gauges: Arc<gauges::Running> = Arc::new(gauges);
+        let gauges = Arc::new(gauges::Running::new(&self));
         let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
         self.telemetry.push_metrics(weak)?;
-        let login: Option<String> = None;
+        let admin = Admin::start(Opening {
+            listener: self.admin.take().context("the admin listener is started once")?,
+            settings: &self.shared.settings.admin,
+            state: &self.shared.settings.state,
+            watch: Arc::clone(&gauges) as Arc<dyn Watch>,
+            reload: self.reload.clone(),
+        })?;
         self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
         let mut workers = Vec::new();
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -175,11 +195,13 @@ impl Gateway {
         }
         self.addresses.write(&self.shared.settings.state)?;
         gauges.set_ready();
-        self.addresses.announce(self.shared.tls.is_some(), login.as_deref());
+        self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());
         notify::ready();
         ready(&self)?;
         self.background.block_on(self.until_told(stop));
-        self.drain(workers)
+        let drained = self.drain(workers);
+        drop(admin); // last: it says "draining" to the end
+        drained
     }
 
     /// The first policy must hold: there is no older one to stay with.

@@ -91,7 +91,7 @@ impl Reload {
     pub fn start(source: Source, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
         let shared =
             Arc::new(Shared { source, apply, gate: Mutex::default(), status: RwLock::default() });
-        let watch = Arc::new(watch::Watch::start(Arc::clone(&shared), hangups));
+        let watch = Arc::new(watch::Watch::start(&shared, hangups));
         Self { shared, _watch: watch }
     }
 
@@ -180,7 +180,7 @@ impl Shared {
             problems: Vec::new(),
             loaded_at: Some(SystemTime::now()),
         });
-        tracing::info!(revision, files, "policy applied");
+        tracing::debug!(revision, files, "policy read");
         revision
     }
 

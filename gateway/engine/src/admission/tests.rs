@@ -133,7 +133,7 @@ fn shadow_refuses_nothing_and_reports_what_would_have_been() {
     let would_refuse = decisions.iter().filter(|decision| decision.shadow.is_some()).count();
     assert_eq!(would_refuse, 15, "five fit");
     assert!(decisions.iter().all(|decision| decision.outcome.is_ok()));
-    assert_eq!(route.upstream.in_flight(), 20, "they really run");
+    assert_eq!((route.in_flight(), route.upstream.in_flight()), (20, 20), "they really run");
     assert_eq!(decisions[5].shadow.unwrap().reason, Reason::Workers);
     // Those that would have been refused do not hold back those that come later.
     let (fit, surplus): (Vec<_>, Vec<_>) = decisions.into_iter().partition(|d| d.shadow.is_none());
@@ -141,6 +141,7 @@ fn shadow_refuses_nothing_and_reports_what_would_have_been() {
     assert!(route.admit(at_ms(2)).shadow.is_none(), "fifteen run that would not be there");
     drop(surplus);
     assert_eq!((route.upstream.in_flight(), route.upstream.state.surplus.load(Acquire)), (0, 0));
+    assert_eq!(route.in_flight(), 0);
 }
 
 #[test]
@@ -267,6 +268,30 @@ fn under_threads_no_call_is_lost_and_no_limit_exceeded() {
     });
     assert_eq!(snapshot.upstreams()[0].in_flight(), 0);
     assert!(snapshot.routes().iter().all(|route| route.in_flight() == 0));
+}
+
+/// Two calls look at the last token; the one that then does not get it gives its slot back.
+#[test]
+fn who_loses_the_race_for_a_token_gives_the_slot_back() {
+    const ROUNDS: u64 = 3_000;
+    let snapshot =
+        compile(Some(100), &[("batch", Class::Batch, Some(both(rps(1e3, 1), &workers(100, 90))))]);
+    let route = the_route(&snapshot, "batch");
+    let barrier = std::sync::Barrier::new(2);
+    let admitted = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    barrier.wait();
+                    let entered = route.admit(at_ms(round)).outcome.is_ok();
+                    admitted.fetch_add(u64::from(entered), AcqRel);
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.into_inner(), ROUNDS, "one of each two");
+    assert_eq!((route.in_flight(), route.upstream.in_flight()), (0, 0));
 }
 
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! May this answer be stored, and for how long is it fresh? (RFC 9111 §3, §4.2)
 
-use http::header::{AUTHORIZATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, SET_COOKIE};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, SET_COOKIE, TRAILER,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sumun_policy::policy::Cache;
 
 use super::SECOND_NS;
@@ -58,6 +60,8 @@ pub enum NotStored {
     NoFreshness,
     /// Stale on arrival and nothing to revalidate it with.
     Stale,
+    /// An event stream: it has no end, and those who wait for one wait in vain.
+    Stream,
     /// Over `max_object`.
     TooLarge,
     /// Trailers: they would be lost.
@@ -79,6 +83,7 @@ impl NotStored {
             Self::Status => "status",
             Self::NoFreshness => "no-freshness",
             Self::Stale => "stale",
+            Self::Stream => "stream",
             Self::TooLarge => "too-large",
             Self::Trailers => "trailers",
             Self::Busy => "busy",
@@ -160,7 +165,20 @@ fn forbidden(
     if Vary::read(response) == Vary::Anything {
         return Err(NotStored::VaryAny);
     }
+    if is_event_stream(response) {
+        return Err(NotStored::Stream);
+    }
+    if response.contains_key(TRAILER) {
+        return Err(NotStored::Trailers);
+    }
     Ok(())
+}
+
+/// Server-sent events (WHATWG HTML §9.2).
+fn is_event_stream(response: &HeaderMap) -> bool {
+    const EVENTS: &[u8] = b"text/event-stream";
+    let media_type = response.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    media_type.get(..EVENTS.len()).is_some_and(|start| start.eq_ignore_ascii_case(EVENTS))
 }
 
 /// Whether the answer to one authorised request may serve others (RFC 9111 §3.5).

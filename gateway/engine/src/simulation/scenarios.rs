@@ -38,6 +38,7 @@ fn goodput_stays_over_four_fifths_from_one_to_ten_times_the_capacity() {
         for times in [1.0, 1.5, 2.0, 4.0, 10.0] {
             let outcome = overload(times, scraped);
             let goodput = outcome.goodput();
+            println!("{times:>4}x, scraped {scraped}: goodput {goodput:.3}");
             assert!(goodput >= 0.80, "{goodput:.3} at {times}x, scraped: {scraped}");
             assert!(outcome.in_flight_max <= 170, "{} in flight", outcome.in_flight_max);
             assert!(outcome.lanes[0].is_fast(), "{:?} at {times}x", outcome.lanes[0]);

@@ -64,15 +64,23 @@ pub enum StartError {
 }
 
 impl Admin {
-    /// Listens and answers from now on.
-    pub fn start(opening: Opening<'_>) -> Result<Self, StartError> {
-        let wanted = opening.settings.listen;
+    /// Takes the address; nobody is answered yet.
+    pub fn bind(wanted: SocketAddr) -> Result<TcpListener, StartError> {
         if !wanted.ip().is_loopback() {
             return Err(StartError::Exposed(wanted));
         }
-        let listener = TcpListener::bind(wanted).map_err(|e| StartError::Listen(wanted, e))?;
-        let prepared = listener.set_nonblocking(true).and_then(|()| listener.local_addr());
-        let address = prepared.map_err(|e| StartError::Listen(wanted, e))?;
+        let failed = |error| StartError::Listen(wanted, error);
+        let listener = TcpListener::bind(wanted).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(listener)
+    }
+
+    /// Answers from now on.
+    pub fn start(opening: Opening<'_>) -> Result<Self, StartError> {
+        let listener = opening.listener;
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartError::Listen(opening.settings.listen, error))?;
         let (token, created) = Token::open(opening.state)?;
         let login = created.then(|| token.login_link(address));
         let desk = Desk {

@@ -1,7 +1,7 @@
 //! The policy folder on disk: read within bounds, hashed, written atomically.
 //!
 //! Only `*.yaml` and `*.yml` right in the folder count; names with a leading dot don't (editors'
-//! and ConfigMaps' own). Links are followed when reading, so that a ConfigMap's swap is seen.
+//! and Kubernetes' own). Links are followed when reading, so that a `ConfigMap`'s swap is seen.
 
 use std::io::{self, Read, Write};
 use std::path::Path;

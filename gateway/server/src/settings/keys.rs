@@ -52,6 +52,11 @@ impl Key {
     pub(crate) fn variable(&self) -> String {
         format!("SUMUN_{}", self.path.replace('.', "_").to_uppercase())
     }
+
+    /// The variable that is named as the flag: `--admin` is `SUMUN_ADMIN`. Mostly the same.
+    pub(crate) fn variable_of_flag(&self) -> String {
+        format!("SUMUN_{}", self.flag.replace('-', "_").to_uppercase())
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -89,6 +89,3 @@ fn with(status: StatusCode, head: HeaderMap, body: Body) -> Response<Body> {
     *response.headers_mut() = head;
     response
 }
-
-#[cfg(test)]
-mod tests;

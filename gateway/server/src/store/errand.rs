@@ -3,9 +3,11 @@
 //! Begins when [`super::Cache::recall`] finds nothing to serve; ends with [`Errand::remember`]. One
 //! that is dropped without an answer hands its place to a call that waits for the same.
 
+mod collect;
+mod invalidate;
 mod remember;
 
-pub(super) use self::remember::invalidate_after;
+pub(super) use self::invalidate::invalidate_after;
 
 use std::sync::Arc;
 

@@ -103,6 +103,3 @@ impl Drop for Collected {
         self.filling.used_bytes.fetch_sub(self.taken_bytes, Ordering::Relaxed);
     }
 }
-
-#[cfg(test)]
-mod tests;

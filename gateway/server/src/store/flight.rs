@@ -107,10 +107,14 @@ impl Flights {
         }
     }
 
-    /// Flights under way.
+    /// Flights under way, and calls that wait in them.
     #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let flights = |shard: &Shard| -> Vec<usize> {
+            shard.lock().values().map(|flight| flight.state.lock().followers).collect()
+        };
+        let followers: Vec<usize> = self.shards.iter().flat_map(flights).collect();
+        (followers.len(), followers.iter().sum())
     }
 
     fn shard(&self, key: u128) -> &Shard {
@@ -242,6 +246,3 @@ impl Drop for Follower {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -196,6 +196,3 @@ impl Memory {
 fn route_hash(route: &Name) -> u64 {
     xxh3_64(route.as_str().as_bytes())
 }
-
-#[cfg(test)]
-mod tests;

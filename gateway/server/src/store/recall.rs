@@ -64,9 +64,7 @@ impl Cache {
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         let found = self.find(&call, now);
         if let Found::Fresh(variant, age_ns) = &found {
-            let status = Status::Hit { ttl: variant.terms.ttl_seconds(*age_ns) };
-            let response = answer(variant, asked.method, asked.headers, *age_ns, status);
-            return Recalled::Answer { response, result: CacheResult::Hit };
+            return call.hit(variant, *age_ns);
         }
         if call.wishes.only_if_cached {
             return Recalled::Unavailable;
@@ -164,9 +162,10 @@ impl Cache {
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
         };
-        // A remembered key's answers are not stored as a rule: the client's own conditions serve it
+        // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.
-        let relays_conditions = (unshareable || call.wishes.no_store) && stored.is_none();
+        let relays_conditions =
+            (unshareable || withheld || call.wishes.no_store) && stored.is_none();
         let question = self.question(call, flight_key, now);
         let fetch = Fetch { question, stored, lead, relays_conditions };
         Recalled::Forward(Errand::new(Task::Fetch(Box::new(fetch)), why, result))
@@ -181,13 +180,13 @@ impl Cache {
             // A purge ends what may be waited for: a call after it must not get an answer from before.
             let seat = flight_key ^ u128::from(self.inner.memory.purged_epoch(&call.key));
             let follower = match self.inner.flights.board(seat) {
-                Part::Lead(lead) => return Joined::Go(Some(lead), flight_key),
+                Part::Lead(lead) => return self.lead(call, lead, flight_key, now),
                 Part::Follow(follower) => follower,
             };
             let mut knows_sketch = false;
             flight_key = loop {
                 match timeout_at(deadline, follower.news(knows_sketch)).await {
-                    Ok(News::Lead(lead)) => return Joined::Go(Some(lead), flight_key),
+                    Ok(News::Lead(lead)) => return self.lead(call, lead, flight_key, now),
                     Ok(News::Coming(sketch)) if call.agrees_with(&sketch) => knows_sketch = true,
                     Ok(News::Coming(sketch)) => break call.flight_key(&sketch.vary),
                     Ok(News::Landed(variant)) => {
@@ -204,6 +203,19 @@ impl Cache {
             };
         }
         Joined::Go(None, flight_key)
+    }
+
+    /// The lead is this call's; a last look, because the flight before this one may have landed
+    /// between the first look and now.
+    fn lead(&self, call: &Call<'_>, lead: Lead, flight_key: u128, now: Now) -> Joined {
+        match self.find(call, now) {
+            Found::Fresh(variant, age_ns) => {
+                let answered = call.hit(&variant, age_ns);
+                lead.land(variant);
+                Joined::Answer(Box::new(answered))
+            }
+            _ => Joined::Go(Some(lead), flight_key),
+        }
     }
 
     fn question(&self, call: Call<'_>, flight_key: u128, now: Now) -> Question {
@@ -245,6 +257,12 @@ impl Call<'_> {
 
     fn agrees_with(&self, sketch: &Sketch) -> bool {
         sketch.vary.values(self.asked.headers) == sketch.values
+    }
+
+    fn hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
+        let status = Status::Hit { ttl: variant.terms.ttl_seconds(age_ns) };
+        let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
+        Recalled::Answer { response, result: CacheResult::Hit }
     }
 
     /// The answer of the call that this one waited for, where it may be had.

@@ -81,6 +81,3 @@ impl Status {
         head.append(CACHE_STATUS, self.value());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -98,6 +98,3 @@ impl Drop for Tee {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

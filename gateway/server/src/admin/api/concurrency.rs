@@ -71,7 +71,7 @@ async fn write(
         let Some((file, text)) = definition(files, &origin, &name) else {
             return Err(if problems.is_empty() { unknown() } else { Fault::problems(problems) });
         };
-        let edited = write_back::reserve(&text, &name, reserved).map_err(|e| cannot(&e, &file))?;
+        let edited = write_back::reserve(&text, &name, reserved).map_err(|e| cannot(e, &file))?;
         let change = Change {
             file: file.clone(),
             text: Some(edited),
@@ -105,7 +105,7 @@ fn definition(files: Files, origin: &str, name: &str) -> Option<(String, String)
     files.into_iter().find(|(_, text)| write_back::defines(text, name))
 }
 
-fn cannot(error: &CannotEdit, file: &str) -> Fault {
+fn cannot(error: CannotEdit, file: &str) -> Fault {
     let help = "edit the file itself; its text is left as it is";
     Fault::problems(vec![Problem::whole_file(file, error.to_string(), help)])
 }

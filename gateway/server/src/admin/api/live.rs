@@ -102,7 +102,8 @@ pub(super) struct RouteState {
 /// A threshold and what is compared with it.
 #[derive(Serialize)]
 struct Signal {
-    signal: &'static str,
+    #[serde(rename = "signal")]
+    name: &'static str,
     value: Option<f64>,
     age_ms: Option<u64>,
     state: &'static str,
@@ -204,7 +205,7 @@ impl Signal {
         state: SignalState,
     ) -> Self {
         Self {
-            signal: threshold.signal,
+            name: threshold.signal,
             value,
             age_ms,
             state: state.as_str(),

@@ -30,7 +30,8 @@ pub(super) struct List {
 
 #[derive(Serialize)]
 struct File {
-    file: String,
+    #[serde(rename = "file")]
+    name: String,
     etag: String,
     bytes: usize,
 }
@@ -40,7 +41,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>) -> Json<List> {
     let status = desk.reload.status();
     let (files, unreadable) = desk.reload.files().await;
     let files =
-        files.into_iter().map(|(file, text)| File { etag: tag(&text), bytes: text.len(), file });
+        files.into_iter().map(|(name, text)| File { etag: tag(&text), bytes: text.len(), name });
     let problems = if status.ok { unreadable } else { status.problems.clone() };
     Json(List {
         ok: status.ok && problems.is_empty(),

@@ -8,6 +8,7 @@ use crate::settings::AdminSettings;
 
 fn start(fixture: &Fixture, address: &str) -> Result<Admin, StartError> {
     Admin::start(Opening {
+        listener: Admin::bind(address.parse().unwrap())?,
         settings: &AdminSettings { listen: address.parse().unwrap(), read_only: false },
         state: &fixture.folder.path().join("state"),
         watch: Arc::clone(&fixture.watched) as Arc<dyn Watch>,

@@ -131,8 +131,8 @@ impl Written {
             return format!("  {name}: {{{gap}{body} }}{}\n", self.comments[0]);
         }
         let lines = entries.iter().zip(&self.comments);
-        let body: String = lines.map(|(e, c)| format!("    {gap}{e}{c}\n")).collect();
-        format!("  {name}:\n{body}")
+        let body: Vec<String> = lines.map(|(e, c)| format!("    {gap}{e}{c}")).collect();
+        format!("  {name}:\n{}\n", body.join("\n"))
     }
 }
 

@@ -168,6 +168,17 @@ fn all_problems_come_at_once_each_with_line_caret_and_remedy() {
 }
 
 #[test]
+fn a_variable_may_be_named_as_its_flag() {
+    let file = Folder::with("");
+    let settings = |environment: &[(&str, &str)]| file.load(&[], environment).unwrap().settings;
+    assert_eq!(settings(&[("SUMUN_ADMIN", "127.0.0.1:1")]).admin.listen.port(), 1);
+    let both = [("SUMUN_ADMIN", "127.0.0.1:1"), ("SUMUN_ADMIN_LISTEN", "127.0.0.1:2")];
+    assert_eq!(settings(&both).admin.listen.port(), 2);
+    assert!(settings(&[("SUMUN_READ_ONLY", "true")]).admin.read_only);
+    assert!(!settings(&[("SUMUN_READ_ONLY", "")]).admin.read_only);
+}
+
+#[test]
 fn a_variable_with_a_typing_error_is_found_and_foreign_ones_are_left_alone() {
     let environment = |name: &str| Written {
         environment: BTreeMap::from([(name.to_owned(), "x".to_owned())]),
