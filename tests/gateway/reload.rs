@@ -87,7 +87,6 @@ async fn a_policy_with_problems_changes_nothing_and_is_reported() {
     let upstream = Upstream::plain().await;
     let good = policies::to(&upstream.url());
     let sumun = Sumun::start(&good).await;
-    let before = revision(&sumun).await;
     let half = &good.as_bytes()[..good.len() - 10];
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("truncated", half.to_vec()),
@@ -105,6 +104,7 @@ async fn a_policy_with_problems_changes_nothing_and_is_reported() {
         ("version 2", good.replace("version: 1", "version: 2").into_bytes()),
     ];
     for (name, text) in cases {
+        let before = revision(&sumun).await;
         sumun.write_policy("policy.yaml", &text);
         sumun.sighup();
         eventually(name, SOON, async || match reload_ok(&sumun).await {
