@@ -1,0 +1,2 @@
+def report(update):
+    return None
