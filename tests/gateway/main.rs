@@ -1,4 +1,32 @@
-//! Integration tests.
+//! Integration tests: the real binary between real sockets, held to its contract.
+//!
+//! One file per promise. Each test starts its own gateway on free ports and looks at what the
+//! upstream was sent and what the client got; the gateway's own numbers are checked against those.
 
+mod policies;
+
+mod harness;
+
+mod demo;
 mod deploy;
+mod readme;
 mod tidy;
+
+mod admin;
+mod admission;
+mod cache;
+mod cli;
+mod corpora;
+mod drain;
+mod failure;
+mod framing;
+mod http2;
+mod leak;
+mod limits;
+mod log;
+mod memory;
+mod path;
+mod quota;
+mod reload;
+mod tls;
+mod upgrade;

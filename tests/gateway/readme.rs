@@ -76,7 +76,8 @@ fn every_make_target_and_subcommand_that_is_named_exists() {
             assert!(SUBCOMMANDS.contains(&subcommand), "{document}: no `sumun {subcommand}`");
         }
     }
-    let named: Vec<_> = after(&read("README.md"), "`make ").into_iter().collect();
+    let readme = read("README.md");
+    let named: Vec<_> = after(&readme, "`make ").into_iter().collect();
     assert_eq!(named, ["bench", "check", "run", "test"]);
 }
 

@@ -4,11 +4,11 @@
 //! limit of its own. A call of a lane enters while `in_flight < min(word limit, lane limit)`, one
 //! compare-and-swap. Interactive calls always enter and are counted too.
 //!
-//! The slow loop computes a lane's limit ([`Bound`]) from
-//! - [`workers`]: the capacity the policy grants, minus other people's load;
-//! - [`cpu`]: cut multiplicatively over `enter`, recovered additively under `exit`;
-//! - [`proven`]: what held while all was well, for when the signals are gone;
-//! - [`classes`]: lower classes leave room for what higher ones lately wanted ([`demand`]).
+//! The slow loop computes a lane's limit (`Bound`) from
+//! - `workers`: the capacity the policy grants, minus other people's load;
+//! - `cpu`: cut multiplicatively over `enter`, recovered additively under `exit`;
+//! - `proven`: what held while all was well, for when the signals are gone;
+//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`).
 //!
 //! Order within a decision: the rate is looked at, then the slot is taken, then the token. A call
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before

@@ -31,13 +31,13 @@ pub const LAST_RESORT_IN_FLIGHT_MAX: u32 = 8;
 pub struct Endpoint {
     /// Where it is.
     pub address: policy::Endpoint,
+    /// `host:port`, made once: what logs and metrics call it.
+    pub label: Arc<str>,
     in_flight: AtomicU32,
     /// Failures in a row.
     failures: AtomicU32,
     /// While down: when the next probe may go, nanoseconds plus one. Zero: up.
     probe_at: AtomicU64,
-    /// When it was first named: readings are expected from then on.
-    pub(crate) since: Moment,
     pub(crate) busy: Gauge,
     /// Own calls in flight at the reading of `busy`.
     pub(crate) own: Gauge,
@@ -70,13 +70,14 @@ pub struct EndpointView {
 // === impl Endpoint ===
 
 impl Endpoint {
-    pub(crate) fn new(address: policy::Endpoint, now: Moment) -> Self {
+    pub(crate) fn new(address: policy::Endpoint) -> Self {
+        let label = format!("{}:{}", address.host, address.port).into();
         Self {
             address,
+            label,
             in_flight: AtomicU32::new(0),
             failures: AtomicU32::new(0),
             probe_at: AtomicU64::new(0),
-            since: now,
             busy: Gauge::new(),
             own: Gauge::new(),
             max: Gauge::new(),
@@ -208,11 +209,11 @@ pub(crate) fn pick(
 
 /// The less loaded of two different ones drawn among those that fit. Health may change between
 /// counting and drawing; then the first that fits is good enough.
-fn two_choices<'a>(
-    endpoints: &'a [Arc<Endpoint>],
+fn two_choices(
+    endpoints: &[Arc<Endpoint>],
     fits: impl Fn(&Arc<Endpoint>) -> bool,
     random: u64,
-) -> Option<&'a Arc<Endpoint>> {
+) -> Option<&Arc<Endpoint>> {
     let usable = || endpoints.iter().filter(|e| fits(e));
     let count = usable().count() as u64;
     if count < 2 {

@@ -1,4 +1,5 @@
 //! Policies by hand, for tests.
+#![allow(clippy::unwrap_used)] // a fixture that is wrong should stop its test here
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod endpoint;
+pub mod freshness;
 pub mod live;
 pub mod quota;
 pub mod rate;
@@ -19,6 +20,7 @@ pub mod snapshot;
 mod sync;
 pub mod time;
 pub mod upstream;
+pub mod validator;
 
 #[cfg(all(test, not(loom)))]
 mod fixture;

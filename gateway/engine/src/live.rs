@@ -69,6 +69,11 @@ impl Live {
         }
     }
 
+    /// The newest of these shares; `None` before the first.
+    pub fn own_cpu_share(&self) -> Option<f64> {
+        self.inner.own_cpu.last().map(|sample| sample.value)
+    }
+
     pub(crate) fn own_cpu(&self) -> &Arc<Gauge> {
         &self.inner.own_cpu
     }
@@ -112,10 +117,9 @@ impl Entries {
         &mut self,
         upstream: &Name,
         address: &policy::Endpoint,
-        now: Moment,
     ) -> Arc<Endpoint> {
         let key = (upstream.clone(), address.clone());
-        entry(&mut self.endpoints, key, || Endpoint::new(address.clone(), now))
+        entry(&mut self.endpoints, key, || Endpoint::new(address.clone()))
     }
 
     pub(crate) fn lane(&mut self, route: &Name) -> Arc<LaneState> {

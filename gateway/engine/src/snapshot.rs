@@ -149,10 +149,11 @@ fn upstreams(
             policy: upstream.clone(),
             index,
             state: entries.upstream(name),
-            endpoints: endpoints.map(|address| entries.endpoint(name, address, now)).collect(),
+            endpoints: endpoints.map(|address| entries.endpoint(name, address)).collect(),
             lanes: lanes_of.remove(name).unwrap_or_default(),
             gateway_cpu: Arc::clone(live.own_cpu()),
             generation,
+            since: now,
         }))
     };
     policy.upstreams.iter().enumerate().map(compile).collect()
@@ -164,9 +165,16 @@ fn routes(
     upstreams: &[Arc<Upstream>],
     functions: &[Arc<Function>],
 ) -> Vec<Arc<Route>> {
-    // The policy's references have been resolved, so what a route names is there.
-    let upstream = |name: &Name| upstreams.iter().find(|u| u.policy.name == *name).map(Arc::clone);
-    let function = |name: &Name| functions.iter().find(|f| f.policy.name == *name).map(Arc::clone);
+    // Both are in the order of their names. The policy's references have been resolved, so what a
+    // route names is there.
+    let upstream = |name: &Name| {
+        let found = upstreams.binary_search_by_key(&name, |upstream| &upstream.policy.name);
+        found.ok().map(|index| Arc::clone(&upstreams[index]))
+    };
+    let function = |name: &Name| {
+        let found = functions.binary_search_by_key(&name, |function| &function.policy.name);
+        found.ok().map(|index| Arc::clone(&functions[index]))
+    };
     let resolved = policy
         .routes
         .iter()

@@ -1,11 +1,11 @@
 //! A service behind the gateway: its endpoints, its calls in flight, and the slow loop that turns
 //! readings into the limits of its lanes.
 //!
-//! The slow loop runs on every tick and, at most once per [`REFRESH_EVERY_PER_LANE`] and lane, on
+//! The slow loop runs on every tick and, at most once per `REFRESH_EVERY_PER_LANE` and lane, on
 //! readings; it may lock, the fast loop never meets those locks.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Upstream {
     gateway_cpu: Arc<Gauge>,
     /// Only the newest snapshot's object sets limits.
     generation: u64,
+    /// When it was compiled: what it scrapes is expected from then on.
+    since: Moment,
 }
 
 /// The part of an upstream that survives a reload.
@@ -68,15 +70,17 @@ pub(crate) struct Parts {
     pub lanes: Vec<Arc<Lane>>,
     pub gateway_cpu: Arc<Gauge>,
     pub generation: u64,
+    pub since: Moment,
 }
 
 // === impl Upstream ===
 
 impl Upstream {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { policy, index, state, endpoints, mut lanes, gateway_cpu, generation } = parts;
+        let Parts { policy, index, state, endpoints, mut lanes, gateway_cpu, generation, since } =
+            parts;
         lanes.sort_by_key(|lane| std::cmp::Reverse(lane.class));
-        Self { policy, index, state, endpoints, lanes, gateway_cpu, generation }
+        Self { policy, index, state, endpoints, lanes, gateway_cpu, generation, since }
     }
 
     /// Its instances, in the order of the policy; never empty.
@@ -132,16 +136,21 @@ impl Upstream {
 
     /// Makes this object the one that sets limits, and sets them.
     pub(crate) fn install(&self, now: Moment) {
-        self.state.generation.store(self.generation, Relaxed);
-        self.refresh(now);
+        self.state.generation.store(self.generation, Release);
+        // Waits for a turn under the older policy: these lanes must not begin without limits.
+        let mut ranks = self.state.slow.lock();
+        self.turn(&mut ranks, now);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
         let Some(mut ranks) = self.state.slow.try_lock() else { return };
-        if self.state.generation.load(Acquire) != self.generation {
-            return;
+        if self.state.generation.load(Acquire) == self.generation {
+            self.turn(&mut ranks, now);
         }
+    }
+
+    fn turn(&self, ranks: &mut Vec<Rank>, now: Moment) {
         self.state.refreshed_at.store(now.nanos(), Relaxed);
         let flows = self.lanes.iter().map(|lane| {
             let mut learned = lane.state.learned.lock();
@@ -152,7 +161,7 @@ impl Upstream {
         let load = self.load(hold_s, now);
         ranks.clear();
         ranks.extend(self.lanes.iter().map(|lane| rank(lane, &load, now)));
-        classes::order(&mut ranks);
+        classes::order(ranks);
         for (lane, rank) in self.lanes.iter().zip(ranks.iter()) {
             lane.publish(rank.bound.as_ref());
         }
@@ -161,8 +170,9 @@ impl Upstream {
         self.state.slots.set_limit(widest.unwrap_or(UNLIMITED));
     }
 
-    /// How long readings may be silent; `None` as series: nothing scrapes it.
-    fn patience(&self, endpoint: &Endpoint, series: Series) -> Patience {
+    /// How long a quantity may be silent. One that never spoke is missed ten periods after the
+    /// compilation, so a policy that begins to scrape is not closed before its first scrape.
+    fn patience(&self, series: Series) -> Patience {
         let signals = self.policy.signals.as_ref();
         let expected = match series {
             // Where the policy tells the capacity, a signal that never spoke is not missed.
@@ -171,7 +181,7 @@ impl Upstream {
         };
         Patience {
             period: signals.map_or(PERIOD_DEFAULT, |signals| signals.every),
-            expected_since: expected.then_some(endpoint.since),
+            expected_since: expected.then_some(self.since),
         }
     }
 

@@ -9,6 +9,7 @@
 //! tree is in memory at a time.
 
 mod admission;
+mod ambiguity;
 mod cache;
 mod draft;
 mod function;

@@ -56,6 +56,12 @@ impl Authority {
     }
 }
 
+/// An authority as cache keys hold it: without its scheme's default port.
+pub fn keyed(tls: bool, authority: &str) -> &str {
+    let default = if tls { ":443" } else { ":80" };
+    authority.strip_suffix(default).unwrap_or(authority)
+}
+
 /// `reg-name` of RFC 3986 §3.2.2 without `%`: no service is called by an encoded name.
 fn is_reg_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)

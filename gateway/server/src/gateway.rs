@@ -8,9 +8,9 @@ mod addresses;
 mod descriptors;
 mod gauges;
 mod notify;
-mod sensing;
+mod readings;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -18,27 +18,37 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use sumun_engine::{Live, Snapshot};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
-use crate::admin;
+use crate::admin::watch::Watch;
+use crate::admin::{Admin, Opening};
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
 use crate::listen;
 use crate::plan::Plan;
-use crate::reload::{LoadedPolicy, PolicyStatus, Reload, Source};
+use crate::reload::{LoadedPolicy, Reload, Source};
+use crate::sense::Sense;
+use crate::sense::cpu::CpuMeter;
 use crate::settings::Settings;
 use crate::store::Cache;
-use crate::telemetry::{OtelSettings, Telemetry, TelemetrySettings};
+use crate::telemetry::gauges::Gauges;
+use crate::telemetry::otlp::settings::OtelSettings;
+use crate::telemetry::{Telemetry, TelemetrySettings};
 use crate::upstream;
 use crate::worker;
 
 /// Period of the engine's slow loop: signal ages, limits.
 const SLOW_LOOP_EVERY: Duration = Duration::from_millis(100);
+
+/// Turns of the slow loop between two looks at our own CPU: half a second, since `/proc` counts in
+/// hundredths.
+const OWN_CPU_TURNS: u32 = 5;
 
 /// Threads of the background runtime: one may be busy with a large reload while the other answers
 /// readiness probes.
@@ -55,9 +65,8 @@ pub struct Gateway {
     reload: Reload,
     hangups: mpsc::Sender<()>,
     listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
     addresses: Addresses,
-    admin: admin::Bound,
-    sensing: Arc<sensing::Sensing>,
     /// Last: dropping it ends what runs on it.
     background: Runtime,
 }
@@ -67,7 +76,7 @@ struct Applier {
     shared: Weak<Shared>,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
-    sensing: Arc<sensing::Sensing>,
+    sense: Mutex<Sense>,
     revision: AtomicU64,
 }
 
@@ -87,15 +96,16 @@ impl Gateway {
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
-        let admin = admin::Bound::bind(&settings)?;
-        let addresses = Addresses { listen: listen_address, admin: admin.address() };
+        let admin = Admin::bind(settings.admin.listen)?;
+        let admin_address = admin.local_addr().context("a bound socket has an address")?;
+        let addresses = Addresses { listen: listen_address, admin: admin_address };
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
         let telemetry = Telemetry::build(
             TelemetrySettings {
                 access_log: settings.access_log.clone(),
                 cores: settings.workers,
                 scheme: if tls.is_some() { "https" } else { "http" },
-                otel: OtelSettings::from_environment()?,
+                otel: OtelSettings::from_env()?,
                 clock,
             },
             background.handle(),
@@ -114,12 +124,18 @@ impl Gateway {
             clock,
             settings,
         });
-        let sensing = Arc::new(sensing::Sensing::new(&shared, background.handle()));
+        let readings = Arc::new(readings::ToEngine(Arc::downgrade(&shared)));
+        let sense = Sense::new(
+            background.handle().clone(),
+            shared.connector.clone(),
+            shared.own.clone(),
+            readings,
+        );
         let applier = Applier {
+            sense: Mutex::new(sense),
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
             telemetry: Arc::clone(&telemetry),
-            sensing: Arc::clone(&sensing),
             revision: AtomicU64::new(0),
         };
         let (hangups, hangups_received) = mpsc::channel(1);
@@ -135,9 +151,8 @@ impl Gateway {
             reload,
             hangups,
             listeners,
+            admin: Some(admin),
             addresses,
-            admin,
-            sensing,
             background,
         })
     }
@@ -154,13 +169,22 @@ impl Gateway {
 
     /// Serves until `stop` is notified or the process is told to end; then drains. Returns once the
     /// last call has ended or `drain.limit` has passed.
-    pub fn run(self, stop: &Arc<Notify>, ready: impl FnOnce(&Self)) -> anyhow::Result<()> {
+    pub fn run(
+        mut self,
+        stop: &Arc<Notify>,
+        ready: impl FnOnce(&Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         self.load_first_policy()?;
-        let gauges = gauges::Running::new(&self);
-        let gauges: Arc<gauges::Running> = Arc::new(gauges);
-        let weak: Weak<dyn crate::telemetry::Gauges> = Arc::downgrade(&gauges) as _;
+        let gauges = Arc::new(gauges::Running::new(&self));
+        let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
         self.telemetry.push_metrics(weak)?;
-        let login = self.background.block_on(self.admin.serve(&gauges, &self.reload))?;
+        let admin = Admin::start(Opening {
+            listener: self.admin.take().context("the admin listener is started once")?,
+            settings: &self.shared.settings.admin,
+            state: &self.shared.settings.state,
+            watch: Arc::clone(&gauges) as Arc<dyn Watch>,
+            reload: self.reload.clone(),
+        })?;
         self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
         let mut workers = Vec::new();
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -171,11 +195,13 @@ impl Gateway {
         }
         self.addresses.write(&self.shared.settings.state)?;
         gauges.set_ready();
-        self.addresses.announce(self.shared.tls.is_some(), login.as_deref());
+        self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());
         notify::ready();
-        ready(&self);
+        ready(&self)?;
         self.background.block_on(self.until_told(stop));
-        self.drain(workers)
+        let drained = self.drain(workers);
+        drop(admin); // last: it says "draining" to the end
+        drained
     }
 
     /// The first policy must hold: there is no older one to stay with.
@@ -261,13 +287,15 @@ fn source(settings: &Settings) -> Source {
 
 /// Moves the engine on: signals age, limits follow, whether or not anybody calls.
 async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
-    let mut own_cpu = crate::sense::cpu::OwnCpu::new();
+    let mut own_cpu = CpuMeter::new("/");
     let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
+    for turn in (0..OWN_CPU_TURNS).cycle() {
         interval.tick().await;
         let now = shared.clock.now();
-        if let Some(share) = own_cpu.read(now) {
+        if turn == 0
+            && let Some(share) = own_cpu.sample(now)
+        {
             live.observe_own_cpu(share, now);
         }
         shared.plan.load().snapshot.tick(now);
@@ -285,21 +313,8 @@ impl Applier {
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
-        self.sensing.follow(&snapshot);
-        shared.plan.store(Arc::new(Plan { snapshot, meters }));
-        tracing::info!(revision, "policy applied");
+        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        self.sense.lock().follow(&snapshot.policy);
         revision
     }
-}
-
-/// What the admin listener and telemetry read.
-impl Gateway {
-    fn status(&self) -> Arc<PolicyStatus> {
-        self.reload.status()
-    }
-}
-
-/// Used by tests and the demo to know where to call.
-pub fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
 }

@@ -28,6 +28,8 @@ pub mod telemetry;
 pub mod worker;
 
 // What operators touch.
+pub mod admin;
 pub mod cli;
 pub mod demo;
+pub mod gateway;
 pub mod reload;

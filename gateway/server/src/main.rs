@@ -56,7 +56,7 @@ fn run_demo(gateway: Gateway) -> anyhow::Result<()> {
     let mut demo = None;
     let served = gateway.run(&Arc::new(Notify::new()), |gateway| {
         let listen = gateway.addresses().listen;
-        demo = Some(gateway.background().block_on(Demo::start(DemoAddresses::default(), listen))?);
+        demo = Some(Demo::start(DemoAddresses::default(), listen)?);
         Ok(())
     });
     drop(demo);

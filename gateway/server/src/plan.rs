@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
-use sumun_engine::{Endpoint, Route, Snapshot};
+use sumun_engine::{Endpoint, Live, Moment, Route, Snapshot};
 
 use crate::telemetry::meters::RouteMeters;
 use crate::upstream::{Pool, Pools};
@@ -32,6 +32,14 @@ pub struct RoutePlan {
     /// File and route, as a refusal names them: `mail.yaml#mail-receive`.
     pub policy: Box<str>,
     pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
+}
+
+impl Plan {
+    /// Before the first policy: every call is nobody's.
+    pub fn empty(live: &Live, now: Moment) -> Self {
+        let snapshot = Snapshot::compile(sumun_policy::Policy::default(), 0, live, now);
+        Self { snapshot: Arc::new(snapshot), meters: Vec::new() }
+    }
 }
 
 impl CorePlan {

@@ -89,13 +89,9 @@ impl Reload {
     /// that follows it. `hangups` asks for a load (SIGHUP). Call it on the runtime that shall
     /// carry the watch.
     pub fn start(source: Source, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
-        let shared = Arc::new(Shared {
-            source,
-            apply,
-            gate: Mutex::default(),
-            status: RwLock::default(),
-        });
-        let watch = Arc::new(watch::Watch::start(Arc::clone(&shared), hangups));
+        let shared =
+            Arc::new(Shared { source, apply, gate: Mutex::default(), status: RwLock::default() });
+        let watch = Arc::new(watch::Watch::start(&shared, hangups));
         Self { shared, _watch: watch }
     }
 
@@ -110,9 +106,16 @@ impl Reload {
         Arc::clone(&self.shared.status.read())
     }
 
-    /// The files as they are on disk now (of `--to`: the built-in one).
-    pub async fn files(&self) -> Result<Files, Vec<Problem>> {
-        self.shared.read().await
+    /// The files as they are on disk now (of `--to`: the built-in one), and what of the folder
+    /// could not be read.
+    pub async fn files(&self) -> (Files, Vec<Problem>) {
+        let source = self.shared.source.clone();
+        blocking(move || source.read()).await.unwrap_or_else(|problems| (Files::new(), problems))
+    }
+
+    /// What a set of files would mean: the policy, or what is wrong with it. Nothing changes.
+    pub async fn dry_run(files: Files) -> Result<Policy, Vec<Problem>> {
+        blocking(move || check(files)).await?.map(|loaded| loaded.policy)
     }
 
     /// Whether the policy comes from a folder that can be written to.
@@ -144,34 +147,25 @@ enum Cause {
 impl Shared {
     async fn load(&self, cause: Cause) -> Result<u64, Vec<Problem>> {
         let mut gate = self.gate.lock().await;
-        let read = self.read().await;
-        let hash = match &read {
-            Ok(files) => folder::hash(files),
-            Err(problems) => folder::hash_of_problems(problems),
-        };
-        let first = gate.seen.is_none();
-        if cause == Cause::Noticed && (first || gate.seen == Some(hash)) {
+        if cause == Cause::Noticed && gate.seen.is_none() {
             return Ok(self.status.read().revision);
         }
-        gate.seen = Some(hash);
-        match read.and_then(check) {
-            Ok(loaded) => Ok(self.applied(loaded)),
-            Err(problems) => {
-                self.refused(&problems);
-                Err(problems)
+        let unchanged = gate.seen.filter(|_| cause == Cause::Noticed);
+        let source = self.source.clone();
+        let looked = blocking(move || {
+            let (files, problems) = source.read();
+            let hash = folder::hash(&files, &problems);
+            if unchanged == Some(hash) {
+                return None;
             }
-        }
-    }
-
-    async fn read(&self) -> Result<Files, Vec<Problem>> {
-        match &self.source {
-            Source::To(url) => Ok(folder::to(url)),
-            Source::Folder(path) => {
-                let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || folder::read(&path)).await;
-                read.unwrap_or_else(|e| {
-                    let help = "read the log; the running policy stays";
-                    Err(vec![Problem::whole_file("policies", e.to_string(), help)])
+            Some((hash, if problems.is_empty() { check(files) } else { Err(problems) }))
+        });
+        match looked.await? {
+            None => Ok(self.status.read().revision),
+            Some((hash, checked)) => {
+                gate.seen = Some(hash);
+                checked.map(|loaded| self.applied(loaded)).inspect_err(|problems| {
+                    self.refused(problems);
                 })
             }
         }
@@ -186,7 +180,7 @@ impl Shared {
             problems: Vec::new(),
             loaded_at: Some(SystemTime::now()),
         });
-        tracing::info!(revision, files, "policy applied");
+        tracing::debug!(revision, files, "policy read");
         revision
     }
 
@@ -213,6 +207,27 @@ impl Shared {
             ..PolicyStatus::clone(&status)
         });
     }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn read(&self) -> (Files, Vec<Problem>) {
+        match self {
+            Self::To(url) => (folder::to(url), Vec::new()),
+            Self::Folder(path) => folder::read(path),
+        }
+    }
+}
+
+/// Reading and checking a large folder takes too long for a runtime's own thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Vec<Problem>> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let message = format!("could not be looked at: {error}");
+        vec![Problem::whole_file("policies", message, "the running policy stays; see the log")]
+    })
 }
 
 /// Files → a policy without problems.

@@ -167,7 +167,7 @@ impl Default for Limits {
             headers: 128,
             body_bytes_max: 1 << 30,
             body_rate_min: 1 << 10,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             connections: 50_000,
             h2_streams: 100,
         }

@@ -1,9 +1,14 @@
 //! The order of classes: bulk before batch before default, strictly.
 //!
 //! Walking from the highest class down, each lane's limit (1) leaves room for the workers that
-//! higher classes lately wanted and did not get, and a margin for their chance variation (trunk
-//! reservation: a few slots suffice), and (2) never exceeds the limit of an enforced lane of a
+//! higher classes lately wanted and did not get, and a margin for their chance variation, and (2)
+//! never exceeds the limit of an enforced lane of a
 //! higher class, so at no instant is a higher class refused while a lower one is admitted.
+//!
+//! The margin is trunk reservation as in telephone networks: where the classes above want the share
+//! `ρ` of the limit, the chance that they climb `m` slots over what lower ones may fill falls as
+//! `ρ^m`; `m` is chosen so that it is [`CLIMB_CHANCE`], once for each class that wants anything.
+//!
 //! Interactive calls need no room: they always enter, and being in flight they narrow all others.
 //!
 //! Lanes in shadow mode hold back only lanes in shadow mode.
@@ -13,8 +18,18 @@ use sumun_policy::policy::Class;
 use crate::admission::demand::Wanted;
 use crate::admission::{Bound, Observed};
 
-/// Part of a limit that the margin may take at most: small pools keep their throughput.
-const MARGIN_SHARE_MAX: u32 = 4;
+/// Part of a limit that a margin may take at most: small pools keep their throughput.
+const MARGIN_SHARE_MAX: f64 = 0.25;
+
+/// Chance that a higher class, at a moment when lower ones fill all they may, finds no slot.
+const CLIMB_CHANCE: f64 = 0.02;
+
+/// Share of a limit under which what is wanted needs no margin.
+const SHARE_MIN: f64 = 0.001;
+
+/// Largest share that the margin reckons with: near 1 it would grow without end, and what cannot
+/// be had is already left as room.
+const SHARE_MAX: f64 = 0.9;
 
 /// A lane as the order sees it.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +44,8 @@ pub(crate) struct Rank {
 #[derive(Clone, Copy, Debug, Default)]
 struct Above {
     wanted: Wanted,
+    /// What was wanted down to each class that wants anything.
+    levels: [f64; Class::ALL.len()],
     ceiling: Option<Bound>,
 }
 
@@ -47,6 +64,10 @@ pub(crate) fn order(lanes: &mut [Rank]) {
                 enforced.add(lane);
             }
         }
+        if let Some(class) = class.first().map(|lane| lane.class) {
+            all.close(class);
+            enforced.close(class);
+        }
     }
 }
 
@@ -57,10 +78,18 @@ impl Above {
         self.ceiling = Bound::lower(self.ceiling, lane.bound);
     }
 
+    /// Ends a class: those below it keep a margin for all down to it.
+    fn close(&mut self, class: Class) {
+        let before = self.levels.iter().copied().fold(0.0, f64::max);
+        if self.wanted.workers > before {
+            self.levels[class as usize] = self.wanted.workers;
+        }
+    }
+
     fn narrow(&self, bound: Bound) -> Bound {
-        let margin =
-            (self.wanted.workers.sqrt().round() as u32).min(bound.limit / MARGIN_SHARE_MAX);
-        let room = (self.wanted.unmet.round() as u32).saturating_add(margin).min(bound.limit);
+        let limit = f64::from(bound.limit);
+        let margin: f64 = self.levels.iter().map(|wanted| margin(*wanted, limit)).sum();
+        let room = ((self.wanted.unmet + margin).round() as u32).min(bound.limit);
         let observed = match bound.observed {
             Observed::Busy { taken, capacity } => Observed::Busy { taken: taken + room, capacity },
             share @ Observed::Share(_) => share,
@@ -71,6 +100,17 @@ impl Above {
             _ => own,
         }
     }
+}
+
+/// Slots of `limit` that keep the chance of a climb low while `wanted` of them are wanted.
+fn margin(wanted: f64, limit: f64) -> f64 {
+    let share = wanted / limit.max(1.0);
+    if share < SHARE_MIN {
+        return 0.0;
+    }
+    let slots = CLIMB_CHANCE.ln() / share.min(SHARE_MAX).ln();
+    // Whole slots of the cap: a limit of three has no margin to give.
+    slots.min((limit * MARGIN_SHARE_MAX).floor())
 }
 
 #[cfg(all(test, not(loom)))]

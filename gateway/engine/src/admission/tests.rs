@@ -11,7 +11,7 @@ fn written(workers_max: Option<u32>, routes: &[(&str, Class, Option<Admission>)]
     target.workers_max = workers_max;
     let routes = routes.iter().map(|(text, class, admission)| {
         let mut route = route(text, &format!("/{text}"), *class, "u");
-        route.admission = admission.clone();
+        route.admission.clone_from(admission);
         route
     });
     policy([target], routes)
@@ -22,15 +22,16 @@ fn compile(workers_max: Option<u32>, routes: &[(&str, Class, Option<Admission>)]
 }
 
 fn the_route<'a>(snapshot: &'a Snapshot, text: &str) -> &'a Arc<Route> {
-    snapshot.routes().iter().find(|route| route.policy.name == name(text)).unwrap()
+    snapshot.routes().iter().find(|route| route.policy.name == name(text)).expect("a route")
 }
 
 fn fill(route: &Arc<Route>, now: Moment) -> Vec<Slot> {
     std::iter::from_fn(|| route.admit(now).outcome.ok()).take(1_000).collect()
 }
 
-fn both(rps: Admission, workers: Admission) -> Admission {
-    Admission { workers: workers.workers, ..rps }
+fn both(mut rps: Admission, workers: &Admission) -> Admission {
+    rps.workers = workers.workers;
+    rps
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn interactive_calls_always_enter_and_are_counted() {
 
 #[test]
 fn off_decides_nothing() {
-    let off = Admission { mode: Mode::Off, ..both(rps(1.0, 1), workers(10, 5)) };
+    let off = Admission { mode: Mode::Off, ..both(rps(1.0, 1), &workers(10, 5)) };
     let snapshot = compile(Some(10), &[("batch", Class::Batch, Some(off))]);
     let route = the_route(&snapshot, "batch");
     assert_eq!(fill(route, at_ms(1)).len(), 1_000);
@@ -81,7 +82,7 @@ fn without_workers_and_signals_there_is_no_worker_limit() {
 
 #[test]
 fn a_call_refused_by_workers_spends_no_token() {
-    let both = both(rps(100.0, 10), workers(50, 40));
+    let both = both(rps(100.0, 10), &workers(50, 40));
     let snapshot = compile(Some(4), &[("batch", Class::Batch, Some(both))]);
     let route = the_route(&snapshot, "batch");
     let held = fill(route, at_ms(1));
@@ -96,7 +97,7 @@ fn a_call_refused_by_workers_spends_no_token() {
 
 #[test]
 fn a_call_refused_by_its_rate_holds_no_slot() {
-    let both = both(rps(100.0, 3), workers(50, 40));
+    let both = both(rps(100.0, 3), &workers(50, 40));
     let snapshot = compile(Some(20), &[("batch", Class::Batch, Some(both))]);
     let route = the_route(&snapshot, "batch");
     let held = fill(route, at_ms(1));
@@ -132,7 +133,7 @@ fn shadow_refuses_nothing_and_reports_what_would_have_been() {
     let would_refuse = decisions.iter().filter(|decision| decision.shadow.is_some()).count();
     assert_eq!(would_refuse, 15, "five fit");
     assert!(decisions.iter().all(|decision| decision.outcome.is_ok()));
-    assert_eq!(route.upstream.in_flight(), 20, "they really run");
+    assert_eq!((route.in_flight(), route.upstream.in_flight()), (20, 20), "they really run");
     assert_eq!(decisions[5].shadow.unwrap().reason, Reason::Workers);
     // Those that would have been refused do not hold back those that come later.
     let (fit, surplus): (Vec<_>, Vec<_>) = decisions.into_iter().partition(|d| d.shadow.is_none());
@@ -140,6 +141,7 @@ fn shadow_refuses_nothing_and_reports_what_would_have_been() {
     assert!(route.admit(at_ms(2)).shadow.is_none(), "fifteen run that would not be there");
     drop(surplus);
     assert_eq!((route.upstream.in_flight(), route.upstream.state.surplus.load(Acquire)), (0, 0));
+    assert_eq!(route.in_flight(), 0);
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn the_gateways_own_cpu_counts_where_the_policy_says_so() {
 
 #[test]
 fn thresholds_are_told() {
-    let all = Admission { cpu: cpu(80, 70).cpu, ..both(rps(500.0, 50), workers(85, 75)) };
+    let all = Admission { cpu: cpu(80, 70).cpu, ..both(rps(500.0, 50), &workers(85, 75)) };
     let snapshot = compile(Some(10), &[("batch", Class::Batch, Some(all))]);
     let told = the_route(&snapshot, "batch").thresholds();
     let told: Vec<_> = told.iter().map(|t| (t.signal, t.enter, t.exit)).collect();
@@ -240,7 +242,7 @@ fn a_panic_frees_the_slot() {
 #[test]
 fn under_threads_no_call_is_lost_and_no_limit_exceeded() {
     use std::sync::atomic::AtomicU32;
-    let both = both(rps(1e6, 1_000_000), workers(50, 40));
+    let both = both(rps(1e6, 1_000_000), &workers(50, 40));
     let snapshot = compile(
         Some(10),
         &[("batch", Class::Batch, Some(both)), ("bulk", Class::Bulk, Some(workers(50, 40)))],
@@ -266,6 +268,30 @@ fn under_threads_no_call_is_lost_and_no_limit_exceeded() {
     });
     assert_eq!(snapshot.upstreams()[0].in_flight(), 0);
     assert!(snapshot.routes().iter().all(|route| route.in_flight() == 0));
+}
+
+/// Two calls look at the last token; the one that then does not get it gives its slot back.
+#[test]
+fn who_loses_the_race_for_a_token_gives_the_slot_back() {
+    const ROUNDS: u64 = 3_000;
+    let snapshot =
+        compile(Some(100), &[("batch", Class::Batch, Some(both(rps(1e3, 1), &workers(100, 90))))]);
+    let route = the_route(&snapshot, "batch");
+    let barrier = std::sync::Barrier::new(2);
+    let admitted = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    barrier.wait();
+                    let entered = route.admit(at_ms(round)).outcome.is_ok();
+                    admitted.fetch_add(u64::from(entered), AcqRel);
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.into_inner(), ROUNDS, "one of each two");
+    assert_eq!((route.in_flight(), route.upstream.in_flight()), (0, 0));
 }
 
 #[derive(Clone, Debug)]

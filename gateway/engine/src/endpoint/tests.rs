@@ -2,7 +2,7 @@ use super::*;
 use crate::fixture::{address, at_ms};
 
 fn endpoints(count: u16) -> Vec<Arc<Endpoint>> {
-    (1..=count).map(|port| Arc::new(Endpoint::new(address(port), at_ms(0)))).collect()
+    (1..=count).map(|port| Arc::new(Endpoint::new(address(port)))).collect()
 }
 
 fn take_down(endpoint: &Endpoint, now: Moment) {

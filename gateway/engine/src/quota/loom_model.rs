@@ -53,3 +53,25 @@ fn loom_a_reload_that_reserves_never_lets_more_out_than_the_total() {
         );
     });
 }
+
+#[test]
+fn loom_a_share_grows_only_after_the_one_it_comes_from_has_shrunk() {
+    loom::model(|| {
+        let pool = pool(1);
+        let giving = Arc::new(FunctionState::new(Arc::clone(&pool)));
+        let gaining = Arc::new(FunctionState::new(Arc::clone(&pool)));
+        pool.apply(1, &[(&gaining, None), (&giving, Some(1))]);
+        let caller = {
+            let (giving, gaining) = (Arc::clone(&giving), Arc::clone(&gaining));
+            thread::spawn(move || {
+                let gained = FunctionState::reserve(&gaining, Pot::Unreserved).is_ok();
+                // Freed at once, so the total has room: only the reservation can refuse.
+                let given = FunctionState::reserve(&giving, Pot::Reservation).is_ok();
+                assert!(!(gained && given), "both shares at the same time");
+            })
+        };
+        pool.apply(1, &[(&gaining, None), (&giving, Some(0))]);
+        caller.join().unwrap();
+        assert_eq!(pool.view().in_use, 0);
+    });
+}

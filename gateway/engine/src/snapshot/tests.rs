@@ -32,8 +32,8 @@ fn with_headers(text: &str, path: &str, headers: &[(&str, &str)]) -> Written {
 }
 
 fn found<'a>(snapshot: &'a Snapshot, call: &str, headers: &HeaderMap) -> Option<&'a str> {
-    let (verb, rest) = call.split_once(' ').unwrap();
-    let (host, path) = rest.split_at(rest.find('/').unwrap());
+    let (verb, rest) = call.split_once(' ').expect("METHOD host/path");
+    let (host, path) = rest.split_at(rest.find('/').expect("a path"));
     let route = snapshot.find(&method(verb), host, path, headers)?;
     Some(route.policy.name.as_str())
 }
@@ -240,7 +240,7 @@ fn a_function_brings_its_upstream() {
 /// The definition, read aloud: every route is tried.
 fn naive<'a>(snapshot: &'a Snapshot, verb: &Method, at: &str, path: &str) -> Option<&'a str> {
     use sumun_policy::policy::HostPattern;
-    let segments: Vec<&str> = match path.strip_prefix('/').unwrap() {
+    let segments: Vec<&str> = match path.strip_prefix('/').expect("a path") {
         "" => Vec::new(),
         path => path.split('/').collect(),
     };

@@ -89,7 +89,7 @@ impl Upstream {
             signal,
             value: gauge.last().zip(scale).map(|(sample, scale)| sample.value / scale),
             age: gauge.last().map(|sample| now.since(sample.at)),
-            state: gauge.state(self.patience(endpoint, series), now),
+            state: gauge.state(self.patience(series), now),
         };
         let mut workers = view("workers", &endpoint.busy, Series::Workers, capacity);
         if workers.state == SignalState::Absent
@@ -116,7 +116,7 @@ impl Upstream {
         let mut newest = Newest::NONE;
         let mut pressed = false;
         for endpoint in counted() {
-            let state = newest.add(&endpoint.busy, self.patience(endpoint, Series::Workers), now);
+            let state = newest.add(&endpoint.busy, self.patience(Series::Workers), now);
             capacity.add(self.capacity_of(endpoint));
             pressed |= endpoint
                 .pressed
@@ -154,7 +154,7 @@ impl Upstream {
         let (mut fresh, mut known) = (Mean::default(), Mean::default());
         let mut newest = Newest::NONE;
         for endpoint in counted {
-            let state = newest.add(&endpoint.cpu, self.patience(endpoint, Series::Cpu), now);
+            let state = newest.add(&endpoint.cpu, self.patience(Series::Cpu), now);
             let share = endpoint.cpu.last().map(|sample| sample.value);
             known.add(share);
             fresh.add(share.filter(|_| state == SignalState::Fresh));

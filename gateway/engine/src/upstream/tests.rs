@@ -98,6 +98,18 @@ fn minus_one_of_minus_one_is_no_signal_at_all() {
     }
 }
 
+#[test]
+fn a_policy_that_begins_to_scrape_is_not_closed_before_its_first_scrape() {
+    let live = Live::new();
+    let mut before = written(&[1], OnStale::Closed);
+    before.upstreams.values_mut().for_each(|upstream| upstream.signals = None);
+    let _before = Snapshot::compile(before, 1, &live, at_ms(0));
+    let after = Snapshot::compile(written(&[1], OnStale::Closed), 2, &live, at_ms(60_000));
+    assert_eq!(limit(&after), None);
+    after.tick(at_ms(70_000));
+    assert_eq!(limit(&after), Some(0), "ten periods later it is missed");
+}
+
 /// The limit as the signal freezes at 10 s, through all states and back.
 fn frozen(on_stale: OnStale) -> [Option<u32>; 4] {
     let snapshot = compile(&[1], on_stale);

@@ -1,12 +1,13 @@
 //! What holds between the parts: references, signals behind thresholds, reservations, ambiguity.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::policy::{CpuOf, Function, Policy, Pool, Route, Source, Target, Upstream};
 use crate::problem::{Problem, quoted};
 use crate::raw::{Findings, Located, Place, closest};
 use crate::units::Name;
 
+use super::ambiguity;
 use super::draft::{Draft, Section};
 use super::route::RouteDraft;
 
@@ -21,7 +22,12 @@ impl Draft {
                 check_signals(route, upstream.filter(|upstream| self.sound(upstream)), findings);
             }
         }
-        self.check_ambiguity(findings);
+        let drafts = self.routes.0.values().filter_map(|entry| entry.item.as_ref());
+        let matching = drafts.filter_map(|route| {
+            let matcher = route.matcher.as_ref()?;
+            Some((&route.name, &matcher.value, &matcher.place))
+        });
+        ambiguity::check(matching, findings);
         if self.routes.0.is_empty() && findings.is_empty() {
             let help = "add `routes:` with at least one, or every call gets a 404";
             let problem = || Problem::whole_file("*.yaml", "the policy has no routes", help);
@@ -116,47 +122,6 @@ impl Draft {
             None => format!("define it under `{kind}s`"),
         };
         findings.add(&name.place, format!("there is no {kind} {}", quoted(&name.value)), help);
-    }
-
-    /// No two routes may take the same calls with equal right.
-    fn check_ambiguity(&self, findings: &Findings) {
-        let mut taken: HashMap<String, (&Name, &Place)> = HashMap::new();
-        let mut routes: Vec<(&RouteDraft, &Located<crate::policy::Match>)> = self
-            .routes
-            .0
-            .values()
-            .filter_map(|entry| entry.item.as_ref())
-            .filter_map(|route| Some((route, route.matcher.as_ref()?)))
-            .collect();
-        routes.sort_by_key(|(_, m)| (m.place.source.index, m.place.spot));
-        for (route, matcher) in routes {
-            let mut shape = matcher.value.clone();
-            let methods = std::mem::take(&mut shape.methods);
-            shape.headers.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
-            let methods: Vec<&str> = if methods.is_empty() {
-                vec!["any method"]
-            } else {
-                methods.iter().map(http::Method::as_str).collect()
-            };
-            let mut refused = false;
-            for method in methods {
-                let key = format!("{method} {shape}");
-                if let Some((other, place)) = taken.get(&key) {
-                    if !std::mem::replace(&mut refused, true) {
-                        let message = format!(
-                            "the routes `{other}` and `{}` both take {method} {}",
-                            route.name, shape.path
-                        );
-                        let help = format!(
-                            "change the method, path, host or headers of one; `{other}` is at {place}"
-                        );
-                        findings.add(&matcher.place, message, help);
-                    }
-                    continue;
-                }
-                taken.insert(key, (&route.name, &matcher.place));
-            }
-        }
     }
 
     fn build(self) -> Option<Policy> {

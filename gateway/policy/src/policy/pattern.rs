@@ -17,15 +17,15 @@ impl PathPattern {
 
     /// Reads `/a/b` (exact), `/a/*` (one segment), `/a/**` (any rest, also none).
     ///
-    /// The text behind the first slash is split at slashes, so `/` is one empty literal and `/a/`
-    /// is `a` and an empty literal: patterns with and without a slash at the end differ, as paths
-    /// do. `/**` has no segments before its rest.
+    /// `/` has no segments, nor has `/**` before its rest. Otherwise the text behind the first
+    /// slash is split at slashes, so `/a/` is `a` and an empty literal: patterns with and without
+    /// a slash at the end differ, as paths do.
     pub fn parse(text: &str) -> Result<Self, Misread> {
         let wrong = |why: &str, help: &str| Misread::new(format!("{} {why}", quoted(text)), help);
         let Some(rest) = text.strip_prefix('/') else {
             return Err(wrong("is no path", "begin it with `/`"));
         };
-        let mut written: Vec<&str> = rest.split('/').collect();
+        let mut written: Vec<&str> = segments_of(rest).collect();
         let rest = written.last() == Some(&"**");
         if rest {
             written.pop();
@@ -47,7 +47,7 @@ impl PathPattern {
     /// Whether a path (with its leading slash, without query) is matched.
     pub fn matches(&self, path: &str) -> bool {
         let Some(path) = path.strip_prefix('/') else { return false };
-        let mut given = path.split('/');
+        let mut given = segments_of(path);
         for segment in &self.segments {
             let Some(given) = given.next() else { return false };
             let same = match segment {
@@ -60,6 +60,11 @@ impl PathPattern {
         }
         self.rest || given.next().is_none()
     }
+}
+
+/// The segments of a path without its leading slash.
+fn segments_of(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').take(if path.is_empty() { 0 } else { usize::MAX })
 }
 
 fn read_segment(text: &str) -> Result<Segment, (&'static str, &'static str)> {
@@ -98,6 +103,9 @@ fn read_segment(text: &str) -> Result<Segment, (&'static str, &'static str)> {
 impl fmt::Display for PathPattern {
     /// As it was written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.segments.is_empty() && !self.rest {
+            return f.write_str("/");
+        }
         for segment in &self.segments {
             match segment {
                 Segment::Literal(text) => write!(f, "/{text}")?,

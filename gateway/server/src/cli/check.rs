@@ -68,19 +68,17 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<reload::Files, Vec<Problem>> {
 
 fn folder(path: &Path) -> Result<reload::Files, Vec<Problem>> {
     let named = |name: &str| path.join(name).display().to_string();
-    match reload::read_folder(path) {
-        Ok(files) => Ok(files.into_iter().map(|(name, text)| (named(&name), text)).collect()),
-        Err(problems) => Err(problems
-            .into_iter()
-            .map(|mut problem| {
-                // A problem with the folder as a whole already bears its path.
-                if problem.file != path.display().to_string() {
-                    problem.file = named(&problem.file);
-                }
-                problem
-            })
-            .collect()),
+    let (files, mut problems) = reload::read_folder(path);
+    for problem in &mut problems {
+        // A problem with the folder as a whole already bears its path.
+        if problem.file != path.display().to_string() {
+            problem.file = named(&problem.file);
+        }
     }
+    if problems.is_empty() {
+        return Ok(files.into_iter().map(|(name, text)| (named(&name), text)).collect());
+    }
+    Err(problems)
 }
 
 fn file(path: &Path) -> Result<reload::Files, Problem> {

@@ -46,8 +46,7 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn parse(args: &ExplainArgs) -> Result<Self, String> {
         let method = args.method.to_uppercase();
-        let method =
-            method.parse().map_err(|_| format!("`{}` is not a method", args.method))?;
+        let method = method.parse().map_err(|_| format!("`{}` is not a method", args.method))?;
         let url: Uri = args.url.parse().map_err(|e| format!("`{}`: {e}", args.url))?;
         let mut headers = HeaderMap::new();
         for header in &args.headers {
@@ -89,18 +88,26 @@ fn described(route: &Route, method: &Method, snapshot: &Snapshot) -> String {
         show_duration(upstream.timeout.connect),
         show_duration(upstream.timeout.response)
     );
-    let _ = writeln!(out, "admission {}", policy.admission.as_ref().map_or_else(
-        || "no thresholds: never shed".to_owned(),
-        admission,
-    ));
+    let _ = writeln!(
+        out,
+        "admission {}",
+        policy
+            .admission
+            .as_ref()
+            .map_or_else(|| "no thresholds: never shed".to_owned(), admission,)
+    );
     let _ = writeln!(out, "quota     {}", quota(&policy.target, route, snapshot));
-    let _ = writeln!(out, "cache     {}", match &policy.cache {
-        None => "off".to_owned(),
-        Some(_) if method != Method::GET && method != Method::HEAD => {
-            format!("not used: {method} is not cached")
+    let _ = writeln!(
+        out,
+        "cache     {}",
+        match &policy.cache {
+            None => "off".to_owned(),
+            Some(_) if method != Method::GET && method != Method::HEAD => {
+                format!("not used: {method} is not cached")
+            }
+            Some(rule) => cache(rule),
         }
-        Some(rule) => cache(rule),
-    });
+    );
     out
 }
 

@@ -9,9 +9,22 @@ fn settings(arguments: &[&str]) -> SettingsArgs {
 #[test]
 fn the_contract_s_flags_are_understood() {
     let args = settings(&[
-        "--to", "http://127.0.0.1:8081", "--config", "x.yaml", "--policies", "p", "--listen",
-        "127.0.0.1:1", "--admin", "127.0.0.1:2", "--state", "s", "--redis", "redis://x",
-        "--workers", "2",
+        "--to",
+        "http://127.0.0.1:8081",
+        "--config",
+        "x.yaml",
+        "--policies",
+        "p",
+        "--listen",
+        "127.0.0.1:1",
+        "--admin",
+        "127.0.0.1:2",
+        "--state",
+        "s",
+        "--redis",
+        "redis://x",
+        "--workers",
+        "2",
     ]);
     assert_eq!(args.config, Some(PathBuf::from("x.yaml")));
     let wanted = [
@@ -40,7 +53,10 @@ fn every_setting_has_its_flag() {
 fn the_command_line_is_consistent() {
     use clap::CommandFactory;
     Cli::command().debug_assert();
-    assert_eq!(Cli::try_parse_from(["sumun", "check", "--output", "xml"]).unwrap_err().exit_code(), 2);
+    assert_eq!(
+        Cli::try_parse_from(["sumun", "check", "--output", "xml"]).unwrap_err().exit_code(),
+        2
+    );
     assert_eq!(Cli::try_parse_from(["sumun"]).unwrap_err().exit_code(), 2);
 }
 

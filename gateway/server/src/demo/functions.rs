@@ -1,4 +1,4 @@
-//! A function runtime: `POST /fn/thumbnails` and `POST /fn/reports`, each 200 to 800 ms long.
+//! A function runtime: `POST /functions/thumbnails`, `…/reports`, `…/newsletter`, each 200 to 800 ms long.
 //!
 //! It takes whatever comes: how many run at once is for the gateway's reservations to say. What it
 //! saw at most stands in its answers (`peak`), so that a reader can compare.
@@ -22,6 +22,7 @@ pub(super) struct Functions {
     rng: Mutex<fastrand::Rng>,
     thumbnails: Running,
     reports: Running,
+    newsletter: Running,
 }
 
 /// How many calls of one function run now, and ran at most.
@@ -43,13 +44,15 @@ impl Functions {
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             thumbnails: Running::default(),
             reports: Running::default(),
+            newsletter: Running::default(),
         }
     }
 
     fn find(&self, path: &str) -> Option<(&'static str, &Running)> {
         match path {
-            "/fn/thumbnails" => Some(("thumbnails", &self.thumbnails)),
-            "/fn/reports" => Some(("reports", &self.reports)),
+            "/functions/thumbnails" => Some(("thumbnails", &self.thumbnails)),
+            "/functions/reports" => Some(("reports", &self.reports)),
+            "/functions/newsletter" => Some(("newsletter", &self.newsletter)),
             _ => None,
         }
     }

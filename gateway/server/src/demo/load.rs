@@ -4,8 +4,9 @@
 //! |---|---|
 //! | [`READERS`] readers | `GET /mail/list/…` and `/mail/read/…`, 30 calls a second in all, steadily |
 //! | [`SENDERS`] senders | `POST /mail/receive/…`, a wave from 10 a second to ten times what the mailbox can take, and back, each 40 s |
-//! | [`BROWSERS`] browsers | `GET /catalog/items/…`, 60 calls a second, items by Zipf's law |
-//! | [`FUNCTION_CALLERS`] function callers | `POST /fn/…` in bursts, more at once than is reserved |
+//! | [`REINDEXERS`] indexers | `POST /mail/reindex/…`, 8 calls a second: bulk, the first to be shed |
+//! | [`BROWSERS`] browsers | `GET /catalog/items/…` and `/prices/…`, 60 calls a second, items by Zipf's law |
+//! | [`FUNCTION_CALLERS`] function callers | `POST /functions/…` in bursts, more at once than is reserved |
 //!
 //! Each caller has one connection and one call at a time, so calls in flight are bounded by the
 //! number of callers. A caller who is refused obeys `Retry-After`; mail that comes in meanwhile
@@ -35,6 +36,10 @@ const READERS: u32 = 16;
 const READS_PER_SECOND: f64 = 30.0;
 /// Systems that deliver mail. Five times as many as the mailbox has workers.
 const SENDERS: u32 = 200;
+/// Programs that index folders again.
+const REINDEXERS: u32 = 4;
+/// Calls of all indexers together.
+const REINDEXES_PER_SECOND: f64 = 8.0;
 /// Callers of the catalog.
 const BROWSERS: u32 = 12;
 /// Calls of all browsers together.
@@ -42,7 +47,7 @@ const BROWSES_PER_SECOND: f64 = 60.0;
 /// Callers of functions: in a burst all call at once.
 const FUNCTION_CALLERS: u32 = 48;
 /// Calls in flight at most: one per caller.
-pub(super) const CALLERS_MAX: u32 = READERS + SENDERS + BROWSERS + FUNCTION_CALLERS;
+pub(super) const CALLERS_MAX: u32 = READERS + SENDERS + REINDEXERS + BROWSERS + FUNCTION_CALLERS;
 // Should the gateway give every call its own connection, one demo service can still take them all.
 const _: () = assert!(CALLERS_MAX as usize <= serve::CONNECTIONS_MAX);
 /// Mails that one sender keeps while it may not call. Beyond, mail is put off.
@@ -90,6 +95,9 @@ pub(super) async fn run(gateway: SocketAddr) {
     }
     for number in 0..SENDERS {
         callers.spawn(load.clone().send(number));
+    }
+    for number in 0..REINDEXERS {
+        callers.spawn(load.clone().reindex(number));
     }
     for number in 0..BROWSERS {
         callers.spawn(load.clone().browse(number));
@@ -156,21 +164,36 @@ impl Load {
         }
     }
 
+    async fn reindex(self: Arc<Self>, number: u32) {
+        let mut caller = Caller::new(self.gateway);
+        let path = format!("/mail/reindex/inbox-{number}");
+        let mut pace = pace(REINDEXERS, number, REINDEXES_PER_SECOND);
+        loop {
+            pace.tick().await;
+            self.call(&mut caller, Kind::Batch, request(Method::POST, &path, 0)).await;
+        }
+    }
+
     async fn browse(self: Arc<Self>, number: u32) {
         let mut caller = Caller::new(self.gateway);
         let mut rng = rng(Kind::Catalog, number);
         let mut pace = pace(BROWSERS, number, BROWSES_PER_SECOND);
         loop {
             pace.tick().await;
-            let path = format!("/catalog/items/{}", self.items.draw(&mut rng));
+            let what = if rng.f64() < 0.2 { "prices" } else { "items" };
+            let path = format!("/catalog/{what}/{}", self.items.draw(&mut rng));
             self.call(&mut caller, Kind::Catalog, request(Method::GET, &path, 0)).await;
         }
     }
 
     async fn run_functions(self: Arc<Self>, number: u32) {
         let mut caller = Caller::new(self.gateway);
-        // Two of three make thumbnails, one makes reports.
-        let path = if number % 3 == 2 { "/fn/reports" } else { "/fn/thumbnails" };
+        // Most make thumbnails, some reports, few the newsletter (which the policies pause).
+        let path = match number % 12 {
+            0 => "/functions/newsletter",
+            1..=4 => "/functions/reports",
+            _ => "/functions/thumbnails",
+        };
         let mut burst = tokio::time::interval(BURST_EVERY);
         burst.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -5,6 +5,8 @@
 //! | `POST /mail/receive/{account}` | 202, the mail is taken in |
 //! | `GET /mail/list/{folder}` | 200, the folder's mails |
 //! | `GET /mail/read/{id}` | 200, one mail |
+//! | `PUT`, `PATCH`, `DELETE` `/mail/read/{id}` | 200, the mail is changed |
+//! | `POST /mail/reindex/{folder}` | 202, the folder is indexed again |
 //! | `GET /actuator/prometheus` | 200, metrics as text; takes no worker, as on a management port |
 //!
 //! A call holds one of [`WORKERS`] workers for its service time, which grows with the load. Where
@@ -54,6 +56,8 @@ enum Call<'path> {
     Receive { account: &'path str },
     List { folder: &'path str },
     Read { id: &'path str },
+    Change { id: &'path str },
+    Reindex { folder: &'path str },
 }
 
 // === impl Mailbox ===
@@ -82,11 +86,13 @@ impl Mailbox {
         let instance = self.name;
         match call {
             Call::Receive { account } => {
-                let mut answer = json_answer(
-                    &json!({ "account": account, "accepted": true, "instance": instance }),
-                );
-                *answer.status_mut() = StatusCode::ACCEPTED;
-                answer
+                accepted(&json!({ "account": account, "instance": instance }))
+            }
+            Call::Reindex { folder } => {
+                accepted(&json!({ "folder": folder, "instance": instance }))
+            }
+            Call::Change { id } => {
+                json_answer(&json!({ "id": id, "changed": true, "instance": instance }))
             }
             Call::List { folder } => {
                 let mails: Vec<_> = (1..=LISTED)
@@ -146,6 +152,8 @@ impl<'path> Call<'path> {
             ("POST", "receive") => Some(Self::Receive { account: name }),
             ("GET" | "HEAD", "list") => Some(Self::List { folder: name }),
             ("GET" | "HEAD", "read") => Some(Self::Read { id: name }),
+            ("PUT" | "PATCH" | "DELETE", "read") => Some(Self::Change { id: name }),
+            ("POST", "reindex") => Some(Self::Reindex { folder: name }),
             _ => None,
         }
     }
@@ -155,8 +163,17 @@ impl<'path> Call<'path> {
             Self::Receive { .. } => ("POST", "/mail/receive/{account}"),
             Self::List { .. } => ("GET", "/mail/list/{folder}"),
             Self::Read { .. } => ("GET", "/mail/read/{id}"),
+            Self::Change { .. } => ("PUT", "/mail/read/{id}"),
+            Self::Reindex { .. } => ("POST", "/mail/reindex/{folder}"),
         }
     }
+}
+
+/// A 202 with this JSON.
+fn accepted(value: &serde_json::Value) -> Answer {
+    let mut answer = json_answer(value);
+    *answer.status_mut() = StatusCode::ACCEPTED;
+    answer
 }
 
 /// Service time of a call that would take `idle` on an idle instance, at a load of 0 to 1.

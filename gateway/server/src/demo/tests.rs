@@ -29,7 +29,7 @@ fn services_answer_once_started_and_are_gone_once_stopped() {
     }
     let item = get(at.catalog, "/catalog/items/1").to_lowercase();
     assert!(item.contains("\r\nlast-modified: ") && !item.contains("\r\netag: "), "{item}");
-    assert!(get(at.functions, "/fn/thumbnails").starts_with("HTTP/1.1 405 "));
+    assert!(get(at.functions, "/functions/thumbnails").starts_with("HTTP/1.1 405 "));
     demo.stop();
     for address in [at.mailbox[0], at.mailbox[1], at.catalog, at.functions] {
         assert!(TcpStream::connect(address).is_err(), "{address} still listens");

@@ -21,7 +21,8 @@ impl Addresses {
         let mut own = Vec::new();
         for address in [self.listen, self.admin] {
             if address.ip().is_unspecified() {
-                let loopbacks = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+                let loopbacks =
+                    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
                 own.extend(loopbacks.map(|ip| SocketAddr::new(ip, address.port())));
             }
             own.push(address);
@@ -44,7 +45,8 @@ impl Addresses {
         let scheme = if tls { "https" } else { "http" };
         let mut out = std::io::stdout().lock();
         // A closed standard output is no reason not to serve.
-        let _ = writeln!(out, "listening {scheme}://{}\nadmin     http://{}", self.listen, self.admin);
+        let _ =
+            writeln!(out, "listening {scheme}://{}\nadmin     http://{}", self.listen, self.admin);
         if let Some(login) = login {
             let _ = writeln!(out, "login     {login}");
         }

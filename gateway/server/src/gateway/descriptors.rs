@@ -21,7 +21,11 @@ pub fn connections_max(wanted: usize) -> usize {
     let carried = allowed.saturating_sub(RESERVED) / PER_CONNECTION;
     let carried = usize::try_from(carried).unwrap_or(usize::MAX).max(1);
     if carried < wanted {
-        tracing::warn!(wanted, carried, "limits.connections is lowered to what RLIMIT_NOFILE carries");
+        tracing::warn!(
+            wanted,
+            carried,
+            "limits.connections is lowered to what RLIMIT_NOFILE carries"
+        );
     }
     wanted.min(carried)
 }

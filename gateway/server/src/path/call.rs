@@ -37,6 +37,8 @@ pub struct Call {
     pub caller: Caller,
     /// With an accepted upgrade: the upstream's side.
     pub tunnel: Option<(Transport, Bytes)>,
+    /// With an unsafe method: what its success makes outdated in the cache.
+    pub outdates: Option<Outdates>,
 }
 
 /// What a refusal must know of its caller.
@@ -46,6 +48,14 @@ pub struct Caller {
     pub grpc: bool,
     /// HTTP/2 has no `Connection` header.
     pub h2: bool,
+}
+
+/// What the success of an unsafe call makes outdated.
+pub struct Outdates {
+    /// The route that serves a GET of the same target, which has a cache.
+    pub plan: Rc<RoutePlan>,
+    /// Whom the client asked, as keys hold it.
+    pub authority: Box<str>,
 }
 
 /// A request whose meaning is settled.
@@ -102,7 +112,17 @@ impl Call {
             revision: plan.revision(),
         };
         let settlement = Settlement::new(record, Rc::clone(&core), Rc::clone(&connection));
-        Self { core, connection, plan, route: None, settlement, now, caller, tunnel: None }
+        Self {
+            core,
+            connection,
+            plan,
+            route: None,
+            settlement,
+            now,
+            caller,
+            tunnel: None,
+            outdates: None,
+        }
     }
 
     /// The answer to a refusal; what the call held is free from here on.

@@ -159,7 +159,7 @@ async fn try_once(
     let attempt = slot.map(|slot| {
         slot.insert(Attempt {
             span_id: call.core.telemetry.span_id(),
-            endpoint: Arc::clone(&endpoint.address.host),
+            endpoint: Arc::clone(&endpoint.label),
             started_ns: started.nanos(),
             head_ns: 0,
             status: 0,

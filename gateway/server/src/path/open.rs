@@ -17,7 +17,7 @@ use crate::listen::connection::Unreadable;
 use crate::refusal::{Code, Refusal};
 
 /// Checks and normalises.
-pub fn open(call: &Call, request: Request<Incoming>) -> Result<Opened, Refusal> {
+pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refusal> {
     let (mut head, body) = request.into_parts();
     if let Some(why) = call.connection.refused.get()
         && head.uri.path() == REFUSED_PATH
@@ -32,6 +32,9 @@ pub fn open(call: &Call, request: Request<Incoming>) -> Result<Opened, Refusal> 
     }
     let authority = authority(call, &head)?;
     let path_doubt = settle_path(&mut head)?;
+    if let Some(settled) = head.uri.path_and_query() {
+        call.settlement.record.path = settled.clone();
+    }
     check_fields(call, &head)?;
     let limit = call.core.shared.settings.limits.body_bytes_max;
     if http_body::Body::size_hint(&body).exact().is_some_and(|length| length > limit) {

@@ -1,9 +1,12 @@
 //! **recall**: does the shared cache hold the answer? A hit costs the upstream nothing, so this comes
 //! before admission and a hit is never shed.
 
-use http::{Response, header};
+use std::rc::Rc;
 
-use super::call::{Call, Opened};
+use http::{Method, Response, header};
+
+use super::call::{Call, Opened, Outdates};
+use crate::authority::keyed;
 use crate::body::Body;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
@@ -23,12 +26,15 @@ pub async fn recall(
     plan: &RoutePlan,
     opened: &mut Opened,
 ) -> Result<Recall, Refusal> {
-    let Some(rules) = &plan.route.policy.cache else { return Ok(Recall::Forward(None)) };
+    let Some(rules) = &plan.route.policy.cache else {
+        call.outdates = outdates(call, opened);
+        return Ok(Recall::Forward(None));
+    };
     let target = opened.head.uri.path_and_query();
     let asked = Asked {
         method: &opened.head.method,
         scheme: if call.connection.tls { "https" } else { "http" },
-        authority: keyed_authority(call.connection.tls, opened.authority.text()),
+        authority: keyed(call.connection.tls, opened.authority.text()),
         path_and_query: target.map_or("/", http::uri::PathAndQuery::as_str),
         headers: &opened.head.headers,
         has_body: !http_body::Body::is_end_stream(&opened.body),
@@ -61,8 +67,15 @@ const METHOD_OVERRIDES: [header::HeaderName; 3] = [
     header::HeaderName::from_static("x-method-override"),
 ];
 
-/// The authority as keys hold it: without its scheme's default port.
-fn keyed_authority(tls: bool, authority: &str) -> &str {
-    let default = if tls { ":443" } else { ":80" };
-    authority.strip_suffix(default).unwrap_or(authority)
+/// An unsafe call on a route without cache: what it changes may be stored under the route that
+/// serves a GET of the same target (RFC 9111 §4.4).
+fn outdates(call: &Call, opened: &Opened) -> Option<Outdates> {
+    if opened.head.method.is_safe() {
+        return None;
+    }
+    let (host, path) = (opened.authority.host(), opened.head.uri.path());
+    let plan = call.plan.find(&Method::GET, host, path, &opened.head.headers)?;
+    plan.route.policy.cache.as_ref()?;
+    let authority = keyed(call.connection.tls, opened.authority.text()).into();
+    Some(Outdates { plan: Rc::clone(plan), authority })
 }

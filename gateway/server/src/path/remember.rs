@@ -4,16 +4,39 @@ use http::Response;
 
 use super::call::Call;
 use crate::body::Body;
-use crate::store::Errand;
+use crate::store::{Asked, Errand};
 
 /// Hands the answer to the cache's errand; without one it passes untouched.
 pub async fn remember(
-    call: &Call,
+    call: &mut Call,
     errand: Option<Errand>,
     answer: Response<Body>,
 ) -> Response<Body> {
     match errand {
-        None => answer,
-        Some(errand) => errand.remember(answer, call.cache_now()).await,
+        None => {
+            invalidate(call, &answer);
+            answer
+        }
+        Some(errand) => {
+            let (answer, result) = errand.remember(answer, call.cache_now()).await;
+            call.settlement.record.cache = Some(result);
+            answer
+        }
     }
+}
+
+/// What an unsafe call has changed is not served from the store any more (RFC 9111 §4.4).
+fn invalidate(call: &Call, answer: &Response<Body>) {
+    let Some(outdates) = &call.outdates else { return };
+    let Some(rules) = &outdates.plan.route.policy.cache else { return };
+    let record = &call.settlement.record;
+    let asked = Asked {
+        method: &record.method,
+        scheme: if call.connection.tls { "https" } else { "http" },
+        authority: &outdates.authority,
+        path_and_query: record.path.as_str(),
+        headers: answer.headers(),
+        has_body: true,
+    };
+    call.core.shared.cache.invalidate(&asked, &rules.key, answer.status(), answer.headers());
 }

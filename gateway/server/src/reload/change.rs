@@ -2,9 +2,9 @@
 
 use std::io;
 
-use sumun_policy::{Policy, Problem};
+use sumun_policy::Problem;
 
-use super::{Shared, Source, check, folder};
+use super::{Shared, Source, blocking, check, folder};
 
 /// A change to one file.
 #[derive(Clone, Debug)]
@@ -66,12 +66,13 @@ impl Shared {
     pub(super) async fn change(&self, change: Change) -> Result<Written, Refused> {
         let Source::Folder(path) = &self.source else { return Err(Refused::BuiltIn) };
         let mut gate = self.gate.lock().await;
+        let source = self.source.clone();
+        let (mut files, problems) =
+            blocking(move || source.read()).await.map_err(Refused::Problems)?;
         // A folder whose last file was removed by hand may be filled again through the API.
-        let mut files = match self.read().await {
-            Ok(files) => files,
-            Err(_) if is_without_files(path) => Vec::new(),
-            Err(problems) => return Err(Refused::Problems(problems)),
-        };
+        if !problems.is_empty() && !folder::is_empty(path) {
+            return Err(Refused::Problems(problems));
+        }
         let at = files.binary_search_by(|(name, _)| name.as_str().cmp(&change.file));
         let tag = at.ok().map(|at| folder::tag(&files[at].1));
         let as_expected = match (&change.expected, &tag) {
@@ -91,7 +92,8 @@ impl Shared {
             (Err(at), Some(text)) => files.insert(at, (change.file.clone(), text.clone())),
             (Err(_), None) => return Err(Refused::Unknown),
         }
-        let loaded = check(files).map_err(Refused::Problems)?;
+        let checked = blocking(move || check(files)).await.map_err(Refused::Problems)?;
+        let loaded = checked.map_err(Refused::Problems)?;
 
         let (folder, file, text) = (path.clone(), change.file, change.text);
         let new_tag = text.as_deref().map(folder::tag);
@@ -104,26 +106,8 @@ impl Shared {
         .map_err(Refused::Io)?;
 
         // The watch will see this very state: it must not apply it a second time.
-        gate.seen = Some(folder::hash(&loaded.files));
+        gate.seen = Some(folder::hash(&loaded.files, &[]));
         let revision = self.applied(loaded);
         Ok(Written { revision, tag: new_tag, created: tag.is_none() })
-    }
-}
-
-fn is_without_files(folder: &std::path::Path) -> bool {
-    std::fs::read_dir(folder).is_ok_and(|mut entries| {
-        !entries.any(|entry| {
-            entry.is_ok_and(|e| {
-                let path = e.path();
-                path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml")
-            })
-        })
-    })
-}
-
-impl super::Reload {
-    /// What a set of files would mean: the policy, or what is wrong with it. Nothing changes.
-    pub fn dry_run(files: super::Files) -> Result<Policy, Vec<Problem>> {
-        check(files).map(|loaded| loaded.policy)
     }
 }

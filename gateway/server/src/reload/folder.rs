@@ -1,7 +1,7 @@
 //! The policy folder on disk: read within bounds, hashed, written atomically.
 //!
 //! Only `*.yaml` and `*.yml` right in the folder count; names with a leading dot don't (editors'
-//! and ConfigMaps' own). Links are followed when reading, so that a ConfigMap's swap is seen.
+//! and Kubernetes' own). Links are followed when reading, so that a `ConfigMap`'s swap is seen.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -12,10 +12,27 @@ use xxhash_rust::xxh3::Xxh3;
 /// Names and texts, sorted by name.
 pub type Files = Vec<(String, String)>;
 
-/// Reads every policy file; on any problem all problems.
-pub(crate) fn read(folder: &Path) -> Result<Files, Vec<Problem>> {
+/// Reads every policy file, and says what could not be read.
+pub(crate) fn read(folder: &Path) -> (Files, Vec<Problem>) {
+    let names = match names(folder) {
+        Ok(names) => names,
+        Err(problem) => return (Files::new(), vec![problem]),
+    };
+    let mut files = Files::with_capacity(names.len());
+    let mut problems = Vec::new();
+    for name in names {
+        match read_file(&folder.join(&name), &name) {
+            Ok(text) => files.push((name, text)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (files, problems)
+}
+
+/// Names of the policy files, sorted.
+fn names(folder: &Path) -> Result<Vec<String>, Problem> {
     let shown = folder.display().to_string();
-    let whole = |message: String, help: &str| vec![Problem::whole_file(&shown, message, help)];
+    let whole = |message: String, help: &str| Problem::whole_file(&shown, message, help);
     let entries = std::fs::read_dir(folder).map_err(|e| {
         whole(
             format!("the policy folder cannot be read: {e}"),
@@ -26,10 +43,8 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Vec<Problem>> {
     for entry in entries {
         let entry = entry.map_err(|e| whole(format!("cannot be listed: {e}"), "try again"))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let is_policy = Path::new(&name).extension().is_some_and(|e| e == "yaml" || e == "yml");
         // A link that points nowhere counts: that is a problem, not nothing.
-        let is_folder = entry.path().is_dir();
-        if is_policy && !name.starts_with('.') && !is_folder {
+        if is_policy(&name) && !entry.path().is_dir() {
             names.push(name);
             if names.len() > FILES_MAX {
                 let message = format!("holds more than {FILES_MAX} policy files");
@@ -42,16 +57,22 @@ pub(crate) fn read(folder: &Path) -> Result<Files, Vec<Problem>> {
         return Err(whole(message, "add a file with the ending .yaml, or use --to URL"));
     }
     names.sort_unstable();
+    Ok(names)
+}
 
-    let mut files = Vec::with_capacity(names.len());
-    let mut problems = Vec::new();
-    for name in names {
-        match read_file(&folder.join(&name), &name) {
-            Ok(text) => files.push((name, text)),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+/// Whether a file of this name belongs to the policy.
+fn is_policy(name: &str) -> bool {
+    let ending = Path::new(name).extension();
+    ending.is_some_and(|e| e == "yaml" || e == "yml") && !name.starts_with('.')
+}
+
+/// Whether the folder is there and holds no policy file.
+pub(super) fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| {
+        !entries.any(|entry| {
+            entry.map_or(true, |entry| entry.file_name().to_str().is_some_and(is_policy))
+        })
+    })
 }
 
 /// One file's text; problems are said under `name`.
@@ -81,25 +102,20 @@ pub(super) fn to(url: &str) -> Files {
     vec![("built-in.yaml".to_owned(), text)]
 }
 
-/// A hash over names and texts.
-pub(super) fn hash(files: &Files) -> u128 {
+/// A hash over names, texts and what could not be read: the same failure is reported once.
+pub(super) fn hash(files: &Files, problems: &[Problem]) -> u128 {
     let mut hash = Xxh3::new();
+    let mut part = |text: &str| {
+        // Lengths first, so that moving bytes from one part to the next changes the hash.
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
     for (name, text) in files {
-        for part in [name, text] {
-            // Lengths first, so that moving bytes from one part to the next changes the hash.
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
+        part(name);
+        part(text);
     }
-    hash.digest128()
-}
-
-/// A hash over what was wrong, so that the same failure is reported once.
-pub(super) fn hash_of_problems(problems: &[Problem]) -> u128 {
-    let mut hash = Xxh3::new();
     for problem in problems {
-        hash.update(problem.to_string().as_bytes());
-        hash.update(&[0]);
+        part(&problem.to_string());
     }
     hash.digest128()
 }

@@ -36,14 +36,14 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    pub(super) fn start(shared: Arc<Shared>, hangups: mpsc::Receiver<()>) -> Self {
+    pub(super) fn start(shared: &Arc<Shared>, hangups: mpsc::Receiver<()>) -> Self {
         // One pending notification says as much as a thousand.
         let (notices, noticed) = mpsc::channel(1);
         let watcher = match &shared.source {
             Source::Folder(folder) => watcher(folder, notices.clone()),
             Source::To(_) => None,
         };
-        let shared = Arc::downgrade(&shared);
+        let shared = Arc::downgrade(shared);
         let task = tokio::spawn(run(shared, noticed, hangups, (watcher, notices)));
         Self { task }
     }

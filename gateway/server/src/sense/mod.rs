@@ -1,2 +1,116 @@
-//! SHIM
+//! What is sensed: the load that upstreams tell, and the gateway's own CPU.
+//!
+//! [`Sense`] follows the policy: each endpoint of an upstream that has a source to scrape gets a task
+//! of its own on the background runtime, with its own connection, apart from the calls' pools: a
+//! full pool must not silence the signal that would relieve it. A reload restarts only the tasks
+//! whose endpoint or signals changed. Readings go to a [`Readings`]; nothing is kept here.
+//!
+//! Bounds: one task, one connection and 64 KiB of text an endpoint; an answer of 4 MiB.
+
+pub mod cpu;
 pub mod orca;
+mod scrape;
+pub mod text;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sumun_engine::Reading;
+use sumun_policy::Policy;
+use sumun_policy::policy::{Endpoint, Signals, Source};
+use sumun_policy::units::Name;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+
+use self::scrape::Scrape;
+pub use self::scrape::{BODY_BYTES_MAX, SCRAPE_TIME_MAX, ScrapeError};
+
+/// Where readings go: the gateway hands them to the engine.
+pub trait Readings: Send + Sync {
+    /// Own calls in flight to an endpoint, asked when a scrape is sent; `None`: not known.
+    fn in_flight(&self, upstream: &Name, endpoint: &Endpoint) -> Option<u32>;
+
+    /// What a scrape told, or why it told nothing. Called on the background runtime; must not block.
+    fn reading(&self, upstream: &Name, endpoint: &Endpoint, reading: Result<Reading, ScrapeError>);
+}
+
+/// The scrapes that run. Dropping it stops them.
+pub struct Sense {
+    background: Handle,
+    connector: TlsConnector,
+    own: Arc<[SocketAddr]>,
+    readings: Arc<dyn Readings>,
+    tasks: HashMap<(Name, Endpoint), Task>,
+}
+
+struct Task {
+    signals: Signals,
+    abort: AbortHandle,
+}
+
+// === impl Sense ===
+
+impl Sense {
+    /// Nothing is scraped yet. `own` are the gateway's own addresses: they are never scraped.
+    pub fn new(
+        background: Handle,
+        connector: TlsConnector,
+        own: impl Into<Arc<[SocketAddr]>>,
+        readings: Arc<dyn Readings>,
+    ) -> Self {
+        Self { background, connector, own: own.into(), readings, tasks: HashMap::new() }
+    }
+
+    /// Scrapes what `policy` says from now on. Endpoints whose signals stayed go on undisturbed.
+    pub fn follow(&mut self, policy: &Policy) {
+        let mut before = std::mem::take(&mut self.tasks);
+        for (upstream, signals, endpoint) in scraped(policy) {
+            let key = (upstream.clone(), endpoint.clone());
+            let kept = before.remove(&key).filter(|task| task.signals == *signals);
+            let task = kept.unwrap_or_else(|| self.start(upstream, signals, endpoint));
+            self.tasks.insert(key, task);
+        }
+        // What is left in `before`, or was filtered out, stops when dropped.
+    }
+
+    /// Endpoints being scraped.
+    pub fn endpoints(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn start(&self, upstream: &Name, signals: &Signals, endpoint: &Endpoint) -> Task {
+        let scrape = Scrape {
+            upstream: upstream.clone(),
+            endpoint: endpoint.clone(),
+            signals: signals.clone(),
+            connector: self.connector.clone(),
+            own: Arc::clone(&self.own),
+            readings: Arc::clone(&self.readings),
+        };
+        let abort = self.background.spawn(scrape.run()).abort_handle();
+        Task { signals: signals.clone(), abort }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+/// Every endpoint that has something to scrape: a source that is not ORCA, and a series.
+fn scraped(policy: &Policy) -> impl Iterator<Item = (&Name, &Signals, &Endpoint)> {
+    let wants = |signals: &&Signals| {
+        signals.source != Source::Orca && (signals.workers.is_some() || signals.cpu.is_some())
+    };
+    policy.upstreams.values().flat_map(move |upstream| {
+        let signals = upstream.signals.as_ref().filter(wants);
+        let endpoints = upstream.endpoints.iter();
+        endpoints.filter_map(move |endpoint| Some((&upstream.name, signals?, endpoint)))
+    })
+}
+
+#[cfg(test)]
+mod tests;

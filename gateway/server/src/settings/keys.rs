@@ -52,6 +52,11 @@ impl Key {
     pub(crate) fn variable(&self) -> String {
         format!("SUMUN_{}", self.path.replace('.', "_").to_uppercase())
     }
+
+    /// The variable that is named as the flag: `--admin` is `SUMUN_ADMIN`. Mostly the same.
+    pub(crate) fn variable_of_flag(&self) -> String {
+        format!("SUMUN_{}", self.flag.replace('-', "_").to_uppercase())
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -293,9 +298,7 @@ pub(crate) const KEYS: &[Key] = &[
         about: "Redis for what several gateways share (not yet supported)",
         reason: "nothing is shared between gateways",
         list: false,
-        set: |_, _| {
-            wrong("redis is not yet supported", "remove it; everything is kept in memory")
-        },
+        set: |_, _| wrong("redis is not yet supported", "remove it; everything is kept in memory"),
         show: |_| None,
     },
     Key {
@@ -490,9 +493,6 @@ fn log_format(text: &str) -> Result<AccessLogFormat, Wrong> {
         "json" => Ok(AccessLogFormat::Json),
         "common" => Ok(AccessLogFormat::Common),
         "off" => Ok(AccessLogFormat::Off),
-        _ => wrong(
-            format!("`{text}` is not a log format"),
-            "write `json`, `common` or `off`",
-        ),
+        _ => wrong(format!("`{text}` is not a log format"), "write `json`, `common` or `off`"),
     }
 }

@@ -84,9 +84,7 @@ pub fn load(written: &Written) -> Result<Effective, Vec<SettingsProblem>> {
     let mut origins: Vec<Origin> = Vec::new();
     for (key, text, place) in found {
         let entry = match resolve(&text, &written.environment) {
-            Ok(resolved) => {
-                Entry { key, text: resolved.text, place, secret: resolved.secret }
-            }
+            Ok(resolved) => Entry { key, text: resolved.text, place, secret: resolved.secret },
             Err(e) => {
                 problems.push(SettingsProblem::new(place, e.message, e.help));
                 continue;
@@ -212,22 +210,30 @@ fn children(prefix: &str) -> Vec<&'static str> {
     names
 }
 
-/// Collects `SUMUN_…`. A name that is nearly a setting's is a problem; any other is left alone,
+/// Collects `SUMUN_…`, named as the key or as the flag; the key's name wins. A name that is nearly a setting's is a problem; any other is left alone,
 /// because orchestrators set names of this form for their own ends (`SUMUN_SERVICE_HOST`).
 fn environment(
     environment: &BTreeMap<String, String>,
     found: &mut Found,
     problems: &mut Vec<SettingsProblem>,
 ) {
-    let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let as_flags = KEYS.iter().map(|key| (key.variable_of_flag(), key));
+    let as_flags = as_flags.filter(|(name, key)| *name != key.variable());
+    let as_keys = KEYS.iter().map(|key| (key.variable(), key));
+    // Later ones win.
+    let known: Vec<(String, &Key)> = as_flags.chain(as_keys).collect();
+    for (name, key) in &known {
+        if let Some(text) = environment.get(name).filter(|text| !text.is_empty()) {
+            found.push((key, text.clone(), Provenance::Environment(name.clone())));
+        }
+    }
     for (name, text) in environment {
         let Some(rest) = name.strip_prefix("SUMUN_") else { continue };
-        if rest == "CONFIG" || text.is_empty() {
+        let is_known = rest == "CONFIG" || known.iter().any(|(known, _)| known == name);
+        if is_known || text.is_empty() {
             continue;
         }
-        if let Some(at) = names.iter().position(|known| known == name) {
-            found.push((&KEYS[at], text.clone(), Provenance::Environment(name.clone())));
-        } else if let Some(meant) = closest(name, names.iter().map(String::as_str)) {
+        if let Some(meant) = closest(name, known.iter().map(|(name, _)| name.as_str())) {
             problems.push(SettingsProblem::new(
                 Provenance::Environment(name.clone()),
                 format!("there is no setting {name}"),
@@ -291,7 +297,8 @@ fn together(draft: &mut Draft, origins: &[Origin], problems: &mut Vec<SettingsPr
     };
     let (data, admin) = (draft.settings.listen, draft.settings.admin.listen);
     if data == admin && data.port() != 0 {
-        let at = if place("admin.listen") == Provenance::Default { "listen" } else { "admin.listen" };
+        let at =
+            if place("admin.listen") == Provenance::Default { "listen" } else { "admin.listen" };
         problems.push(SettingsProblem::new(
             place(at),
             format!("`listen` and `admin.listen` are both {data}"),

@@ -69,7 +69,8 @@ impl SettingsProblem {
     /// With the line of `text` that its place names.
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
         if let Provenance::File { line, .. } = self.place {
-            self.text = text.lines().nth(line as usize - 1).unwrap_or_default().to_owned();
+            let line = text.lines().nth(line as usize - 1).unwrap_or_default();
+            line.clone_into(&mut self.text);
         }
         self
     }

@@ -63,13 +63,9 @@ pub(super) fn resolve(
     Ok(Resolved { text: out, secret })
 }
 
-fn variable(
-    reference: &str,
-    environment: &BTreeMap<String, String>,
-) -> Result<String, Unresolved> {
-    let name_end = reference
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(reference.len());
+fn variable(reference: &str, environment: &BTreeMap<String, String>) -> Result<String, Unresolved> {
+    let name_end =
+        reference.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(reference.len());
     let (name, modifier) = reference.split_at(name_end);
     if name.is_empty() || name.as_bytes()[0].is_ascii_digit() {
         return Err(fault(

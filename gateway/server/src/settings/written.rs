@@ -81,7 +81,12 @@ pub(crate) fn read(text: &str) -> Result<Option<Node>, Unreadable> {
 }
 
 /// Events until one node is whole.
-fn node<'t, E>(event: Event<'t>, span: &Span, events: &mut E, depth: usize) -> Result<Node, Unreadable>
+fn node<'t, E>(
+    event: Event<'t>,
+    span: &Span,
+    events: &mut E,
+    depth: usize,
+) -> Result<Node, Unreadable>
 where
     E: Iterator<Item = Result<(Event<'t>, Span), ScanError>>,
 {

@@ -1,51 +1,208 @@
-//! SHIM
+//! The shared cache: RFC 9111 over a memory store that all cores share.
+//!
+//! [`Cache::recall`] answers from the store or says what to do with the origin's answer;
+//! [`Errand::remember`] does it. Both take the time from their caller. The rules themselves are the
+//! engine's (`freshness`, `validator`); here is what holds the bytes, lets identical misses share one
+//! call ([`flight`]) and writes `Age` and `Cache-Status`.
+//!
+//! Bounds: bytes of stored answers and of bodies being stored together by [`Cache::new`]; the size of
+//! one answer by its route's policy; variants of a key, waiting time, and remembered uncacheable keys
+//! by the constants here and in [`entry`]. Where a bound is hit, storing is given up, never the call.
+
+mod answer;
+mod entry;
+mod errand;
+mod filling;
+mod flight;
+mod key;
+mod memory;
+mod recall;
+mod replay;
+mod status;
+mod target;
+mod tee;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, Response, StatusCode};
+use moka::sync::Cache as Table;
+use sumun_policy::policy::CacheKey;
+use sumun_policy::units::Name;
+
+pub use self::errand::Errand;
+pub use self::key::Resource;
+
+use self::filling::Filling;
+use self::flight::Flights;
+use self::key::{Key, Prehashed};
+use self::memory::{Memory, UNSETTLED_SHARE};
 use crate::body::Body;
 use crate::telemetry::record::CacheResult;
-use http::{HeaderMap, Method, Response};
-use std::time::SystemTime;
-use sumun_policy::policy;
-use sumun_policy::units::Name;
+
+/// Of the cache's memory, this share (a quarter) is kept for bodies on their way into the store.
+const FILLING_SHARE: u64 = 4;
+
+/// How long a call waits for an identical one, then it goes on its own. Longer than most calls take,
+/// shorter than callers' usual timeout of 30 s.
+const FOLLOW_MAX: Duration = Duration::from_secs(10);
+
+/// For how long a key whose answer could not be shared is not waited for: one herd in this time at
+/// most waits in vain, and only until the head of its answer.
+const UNSHAREABLE_NS: u64 = 60 * 1_000_000_000;
+
+/// The same after an error that passes (5xx, 408, 429) or for want of room.
+const UNSHAREABLE_ERROR_NS: u64 = 1_000_000_000;
+
+/// Keys remembered as not shareable, at most (about 6 MiB); the least used are forgotten first.
+const UNSHAREABLE_MAX: u64 = 65_536;
+
+/// Bodies of a known length up to this are read whole before their head is sent, where that is what
+/// it takes to know the head: a tag made from the body, or a 304.
+const SMALL_BODY_BYTES_MAX: u64 = 64 * 1024;
+
+/// The cache of the whole gateway; clones share one store.
 #[derive(Clone)]
-pub struct Cache;
+pub struct Cache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    memory: Memory,
+    flights: Arc<Flights>,
+    filling: Arc<Filling>,
+    /// Until when (monotonic ns) identical calls do not wait for one another.
+    unshareable: Table<u128, u64, Prehashed>,
+    bytes_max: u64,
+}
+
+/// One call, as the cache sees it.
+#[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
+    /// Its method.
     pub method: &'a Method,
+    /// `http` or `https`.
     pub scheme: &'a str,
+    /// Host and port, lower case, the scheme's default port removed.
     pub authority: &'a str,
+    /// Path and query as forwarded.
     pub path_and_query: &'a str,
+    /// Its headers as the client sent them.
     pub headers: &'a HeaderMap,
+    /// Whether it has a body: a GET with one has nothing to do with the cache.
     pub has_body: bool,
 }
-#[derive(Clone, Copy)]
+
+impl<'a> Asked<'a> {
+    fn resource(&self) -> Resource<'a> {
+        Resource {
+            scheme: self.scheme,
+            authority: self.authority,
+            path_and_query: self.path_and_query,
+        }
+    }
+}
+
+/// The time, read once by the caller.
+#[derive(Clone, Copy, Debug)]
 pub struct Now {
+    /// For `Date` arithmetic.
     pub wall: SystemTime,
+    /// For everything that lasts, ns.
     pub mono_ns: u64,
 }
-pub struct Errand;
+
+/// What to do with a call.
 pub enum Recalled {
-    Answer { response: Response<Body>, result: CacheResult },
+    /// Answer it with this.
+    Answer {
+        /// The response, complete but for hop-by-hop fields.
+        response: Response<Body>,
+        /// How the cache took part.
+        result: CacheResult,
+    },
+    /// Ask the origin, after [`Errand::prepare`]; then [`Errand::remember`].
     Forward(Errand),
+    /// `only-if-cached` and nothing to serve: 504 (RFC 9111 §5.2.1.7).
     Unavailable,
 }
+
+/// What the store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheView {
+    /// Keys with something stored.
+    pub entries: u64,
+    /// Bytes in use, metadata and bodies on their way in included.
+    pub bytes: u64,
+    /// Bound on them.
+    pub bytes_max: u64,
+}
+
+// === impl Cache ===
+
 impl Cache {
-    pub fn new(_: u64) -> Self {
-        Self
+    /// A cache of at most this many bytes.
+    ///
+    /// A quarter is kept for bodies on their way in, the rest, less what moka's late bookkeeping may
+    /// overdraw, is for stored answers with their metadata. Fixed besides: 128 KiB of purge epochs
+    /// and at most about 6 MiB of remembered uncacheable keys.
+    pub fn new(memory_bytes: u64) -> Self {
+        let filling_bytes = memory_bytes / FILLING_SHARE;
+        let stored_bytes = memory_bytes - filling_bytes;
+        let unshareable =
+            Table::builder().max_capacity(UNSHAREABLE_MAX).build_with_hasher(Prehashed::default());
+        let inner = Inner {
+            memory: Memory::new(stored_bytes - stored_bytes / UNSETTLED_SHARE),
+            flights: Arc::new(Flights::new()),
+            filling: Arc::new(Filling::new(filling_bytes)),
+            unshareable,
+            bytes_max: memory_bytes,
+        };
+        Self { inner: Arc::new(inner) }
     }
-    pub async fn recall(
+
+    /// What the store holds now. Settles its books first: not for the request path.
+    pub fn view(&self) -> CacheView {
+        self.inner.memory.settle();
+        CacheView {
+            entries: self.inner.memory.entries(),
+            bytes: self.inner.memory.bytes() + self.inner.filling.used_bytes(),
+            bytes_max: self.inner.bytes_max,
+        }
+    }
+
+    /// Removes everything; what is being fetched now is not stored either.
+    pub fn purge_all(&self) {
+        self.inner.memory.purge_all();
+    }
+
+    /// Removes all variants of a URL, under `key`'s rules of the route that serves it; how many.
+    /// Walks the whole store: not for the request path.
+    pub fn purge_url(&self, resource: Resource<'_>, key: &CacheKey) -> u64 {
+        self.inner.memory.purge_url(&Key::of_url(resource, key))
+    }
+
+    /// Removes all that a route stored; how many variants. Walks the whole store: not for the
+    /// request path.
+    pub fn purge_route(&self, route: &Name) -> u64 {
+        self.inner.memory.purge_route(route)
+    }
+
+    /// Invalidates what an unsafe call on a route *without* cache has changed (RFC 9111 §4.4): its
+    /// target and, on the same origin, what its answer's `Location` and `Content-Location` name.
+    /// `key`: the rules of the route that serves a GET of the target. Cheap; safe methods do nothing.
+    pub fn invalidate(
         &self,
-        _a: &Asked<'_>,
-        _r: &policy::Cache,
-        _n: &Name,
-        _now: Now,
-    ) -> Recalled {
-        Recalled::Forward(Errand)
+        asked: &Asked<'_>,
+        key: &CacheKey,
+        status: StatusCode,
+        response: &HeaderMap,
+    ) {
+        if !asked.method.is_safe() {
+            errand::invalidate_after(&self.inner, asked.resource(), status, response, key);
+        }
     }
 }
-impl Errand {
-    pub fn prepare(&self, _h: &mut HeaderMap) {}
-    pub fn result(&self) -> CacheResult {
-        CacheResult::Miss
-    }
-    pub async fn remember(self, r: Response<Body>, _now: Now) -> Response<Body> {
-        r
-    }
-}
+
+#[cfg(test)]
+mod tests;

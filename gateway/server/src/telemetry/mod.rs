@@ -16,6 +16,8 @@ pub mod cells;
 mod core;
 pub mod exposition;
 pub mod families;
+#[cfg(test)]
+mod fixture;
 pub mod gauges;
 pub mod labels;
 pub mod log;

@@ -135,15 +135,11 @@ impl ProcessState {
 
 /// The unit of times in `/proc`.
 pub(crate) fn ticks_per_second() -> f64 {
-    // SAFETY: sysconf reads a constant and has no preconditions.
-    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    if ticks > 0 { ticks as f64 } else { 100.0 }
+    rustix::param::clock_ticks_per_second() as f64
 }
 
 fn page_bytes() -> u64 {
-    // SAFETY: sysconf reads a constant and has no preconditions.
-    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(bytes).unwrap_or(4096)
+    rustix::param::page_size() as u64
 }
 
 #[cfg(test)]

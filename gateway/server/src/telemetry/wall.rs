@@ -24,6 +24,12 @@ impl Wall {
         Self { zero_unix_ns: (unix.as_nanos() as u64).saturating_sub(now_ns) }
     }
 
+    /// As if the clock had begun at `zero_unix_ns`.
+    #[cfg(test)]
+    pub(super) fn from_zero(zero_unix_ns: u64) -> Self {
+        Self { zero_unix_ns }
+    }
+
     /// ns since 1970.
     pub(super) fn unix_ns(self, moment_ns: u64) -> u64 {
         self.zero_unix_ns.saturating_add(moment_ns)

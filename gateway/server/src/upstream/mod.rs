@@ -11,7 +11,7 @@ mod receive;
 mod send;
 mod wire;
 
-pub use self::connect::{ConnectError, tls_connector};
+pub use self::connect::{ConnectError, connect, tls_connector};
 pub use self::exchange::{Answer, Exchange, Failed};
 pub use self::pool::{Pool, Pools};
 pub use self::receive::UpstreamBody;

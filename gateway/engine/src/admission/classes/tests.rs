@@ -29,8 +29,27 @@ fn lower_classes_leave_room_for_what_higher_ones_want() {
         rank(Class::Bulk, Some(85), 0.0, 0.0),
     ];
     order(&mut lanes);
-    // 30 that default could not get, and √65 = 8 for its variation.
-    assert_eq!(limits(&lanes), [Some(85), Some(47), Some(47)]);
+    // 30 that default could not get, and ln 0.02 / ln (65 / 85) = 14.6 for its variation.
+    assert_eq!(limits(&lanes), [Some(85), Some(40), Some(40)]);
+}
+
+#[test]
+fn each_class_that_wants_anything_has_a_margin_over_those_below() {
+    let mut lanes = [
+        rank(Class::Default, Some(170), 51.0, 0.0),
+        rank(Class::Batch, Some(170), 51.0, 0.0),
+        rank(Class::Bulk, Some(170), 51.0, 0.0),
+    ];
+    order(&mut lanes);
+    // ln 0.02 / ln 0.3 = 3.2, and ln 0.02 / ln 0.6 = 7.7 on top.
+    assert_eq!(limits(&lanes), [Some(170), Some(167), Some(159)]);
+}
+
+#[test]
+fn a_small_pool_has_no_margin_to_give() {
+    let mut lanes = [rank(Class::Default, Some(3), 1.0, 0.0), rank(Class::Bulk, Some(3), 0.0, 0.0)];
+    order(&mut lanes);
+    assert_eq!(limits(&lanes), [Some(3), Some(3)]);
 }
 
 #[test]

@@ -146,7 +146,8 @@ proptest! {
         length in 0..8_usize,
         put in "[-a-z0-9:{}\\[\\]%& \n\t]{0,6}",
     ) {
-        for (name, text) in examples() {
+        let everything = ("all.yaml".to_owned(), meaning::EVERYTHING.to_owned());
+        for (name, text) in examples().into_iter().chain([everything]) {
             let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
             let from = *at.get(&places);
             let to = text.char_indices().map(|(at, _)| at).find(|p| *p >= from + length);
@@ -154,5 +155,24 @@ proptest! {
             let (policy, problems) = check(&[(name, damaged)]);
             prop_assert_eq!(policy.is_some(), problems.is_empty());
         }
+    }
+
+    #[test]
+    fn another_value_anywhere_is_a_policy_or_a_problem(
+        at in any::<prop::sample::Index>(),
+        value in prop::sample::select(vec![
+            "~", "[]", "{}", "''", "-1", "0", "1", "1e3", "4294967296", "true", "0%", "100%", "1s",
+            "1B", "[a]", "[[]]", "{a: b}", "{a: {}}", "&x y", "*y", "!t v", "mailbox", "up", "*",
+            "/", "/**", "GET", "none", "\"\\u0000\"", "|\n  x", "# nothing",
+        ]),
+    ) {
+        // Every `key: value` of a policy that has every key gets another value.
+        let text = meaning::EVERYTHING;
+        let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at + 2).collect();
+        let from = *at.get(&colons);
+        let length = text[from..].find([',', '}', '\n']).unwrap_or_default();
+        let changed = format!("{}{value}{}", &text[..from], &text[from + length..]);
+        let (policy, problems) = check_one(&changed);
+        prop_assert_eq!(policy.is_some(), problems.is_empty(), "{}", changed);
     }
 }

@@ -5,7 +5,8 @@ use http::Method;
 use super::meant;
 use crate::policy::*;
 
-const EVERYTHING: &str = "\
+/// Every key of the format that is built.
+pub(super) const EVERYTHING: &str = "\
 version: 1
 pool: { total: 500, unreserved_min: 50 }
 upstreams:

@@ -221,6 +221,7 @@ fn two_routes_for_the_same_calls() {
         ("match: { path: /a, methods: [GET], host: b }", &[]),
         ("match: { path: /a, methods: [GET], headers: { x: y } }", &[]),
         ("match: { path: /a/, methods: [GET] }", &[]),
+        ("match: { path: /A, methods: [GET] }", &[]),
     ] {
         let text = format!(
             "{GROUND}routes:\n  r:\n    match: {{ path: /a, methods: [GET, HEAD] }}\n  s:\n    {other}\n"
@@ -231,6 +232,20 @@ fn two_routes_for_the_same_calls() {
         let shifted: Vec<_> = shifted.iter().map(String::as_str).collect();
         assert_table(&[(&text, &shifted)]);
     }
+}
+
+#[test]
+fn headers_in_another_order_are_the_same_calls() {
+    let both = |first: &str, second: &str| {
+        let lines = format!(
+            "    match: {{ path: /a, headers: {first} }}\n    upstream: up\n  s:\n    \
+             match: {{ path: /a, headers: {second} }}\n    upstream: up"
+        );
+        problems_of(&route(&lines)).len()
+    };
+    assert_eq!(both("{ x: a, y: b }", "{ Y: b, X: a }"), 1);
+    assert_eq!(both("{ x: a, y: b }", "{ x: b, y: a }"), 0);
+    assert_eq!(both("{ x: 'a and y: b' }", "{ x: a, y: b }"), 0);
 }
 
 #[test]

@@ -27,6 +27,19 @@ fn paths_match_by_segments() {
 }
 
 #[test]
+fn segments_are_what_stands_between_slashes() {
+    let literal = |text: &str| Segment::Literal(text.into());
+    for (pattern, segments, rest) in [
+        ("/", vec![], false),
+        ("/**", vec![], true),
+        ("/a/", vec![literal("a"), literal("")], false),
+        ("/a/*/**", vec![literal("a"), Segment::Any], true),
+    ] {
+        assert_eq!(PathPattern::parse(pattern), Ok(PathPattern { segments, rest }), "{pattern}");
+    }
+}
+
+#[test]
 fn bad_paths_are_refused_with_their_reason() {
     for (pattern, why) in [
         ("", "no path"),

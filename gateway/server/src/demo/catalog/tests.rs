@@ -1,9 +1,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 
-use super::{Item, number};
+use super::{Call, Catalog, Item, Service};
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -23,7 +24,7 @@ fn an_item_changes_once_a_minute_at_its_own_second() {
 #[test]
 fn answers_carry_what_a_cache_needs_and_no_etag() {
     let item = Item::at(3, at(6_000_000));
-    let answer = item.answer(&HeaderMap::new());
+    let answer = item.item(&HeaderMap::new());
     let headers = answer.headers();
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=8");
@@ -44,7 +45,7 @@ fn a_caller_with_the_newest_one_gets_304() {
         let mut headers = HeaderMap::new();
         let since = HeaderValue::from_str(&httpdate::fmt_http_date(since)).unwrap();
         headers.insert(header::IF_MODIFIED_SINCE, since);
-        assert_eq!(item.answer(&headers).status(), status);
+        assert_eq!(item.item(&headers).status(), status);
     }
 }
 
@@ -52,15 +53,42 @@ fn a_caller_with_the_newest_one_gets_304() {
 async fn the_language_chooses_the_name() {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("ko-KR"));
-    let body = Item::at(3, at(0)).answer(&headers).into_body().collect().await.unwrap();
+    let body = Item::at(3, at(0)).item(&headers).into_body().collect().await.unwrap();
     let item: serde_json::Value = serde_json::from_slice(&body.to_bytes()).unwrap();
     assert_eq!(item["name"], "상품 3");
 }
 
 #[test]
-fn only_items_that_exist_are_found() {
-    assert_eq!(number("/catalog/items/200"), Some(200));
-    for path in ["/catalog/items/0", "/catalog/items/201", "/catalog/items/", "/catalog"] {
-        assert_eq!(number(path), None, "{path}");
+fn a_price_is_fresh_for_less_long_than_its_item() {
+    let item = Item::at(3, at(6_000_000));
+    let price = item.price(&HeaderMap::new());
+    assert_eq!(price.headers()[header::CACHE_CONTROL], "public, max-age=2");
+    assert!(price.headers().contains_key(header::LAST_MODIFIED));
+}
+
+#[test]
+fn only_what_exists_is_found() {
+    let get = |path| Call::parse(&Method::GET, path);
+    assert_eq!(get("/catalog/items/200"), Some(Call::Item(200)));
+    assert_eq!(get("/catalog/prices/1"), Some(Call::Price(1)));
+    assert_eq!(get("/catalog/feed"), Some(Call::Feed));
+    for path in ["/catalog/items/0", "/catalog/items/201", "/catalog/items/", "/catalog", "/"] {
+        assert_eq!(get(path), None, "{path}");
+    }
+    assert_eq!(Call::parse(&Method::POST, "/catalog/orders/7"), Some(Call::Order(7)));
+    assert_eq!(Call::parse(&Method::POST, "/catalog/items/7"), None);
+}
+
+#[tokio::test]
+async fn calls_are_answered() {
+    for (method, path, status) in [
+        (Method::GET, "/catalog/items/7", 200),
+        (Method::GET, "/catalog/prices/7", 200),
+        (Method::GET, "/catalog/feed", 200),
+        (Method::POST, "/catalog/orders/7", 201),
+        (Method::GET, "/catalog/items/999", 404),
+    ] {
+        let request = Request::builder().method(method).uri(path).body(Bytes::new()).unwrap();
+        assert_eq!(Catalog.answer(request).await.status().as_u16(), status, "{path}");
     }
 }

@@ -15,9 +15,9 @@ async fn call(functions: &Functions, method: Method, path: &str) -> (u16, serde_
 #[tokio::test]
 async fn runs_as_many_as_asked_and_says_how_many() {
     let functions = Functions::new(1);
-    let run = || call(&functions, Method::POST, "/fn/thumbnails");
+    let run = || call(&functions, Method::POST, "/functions/thumbnails");
     let (first, second, other) =
-        tokio::join!(run(), run(), call(&functions, Method::POST, "/fn/reports"));
+        tokio::join!(run(), run(), call(&functions, Method::POST, "/functions/reports"));
     for (status, body) in [&first, &second, &other] {
         assert_eq!(*status, 200);
         assert!(RUN_MS.contains(&body["took_ms"].as_u64().unwrap()));
@@ -30,7 +30,7 @@ async fn runs_as_many_as_asked_and_says_how_many() {
 #[tokio::test]
 async fn refuses_what_it_is_not() {
     let functions = Functions::new(1);
-    assert_eq!(call(&functions, Method::POST, "/fn/other").await.0, 404);
-    assert_eq!(call(&functions, Method::GET, "/fn/reports").await.0, 405);
+    assert_eq!(call(&functions, Method::POST, "/functions/other").await.0, 404);
+    assert_eq!(call(&functions, Method::GET, "/functions/reports").await.0, 405);
     assert_eq!(functions.reports.peak.load(Ordering::Relaxed), 0);
 }

@@ -33,7 +33,7 @@ impl Service for Gateway {
             (&Method::GET, Some("mail")) => &self.reads,
             (&Method::POST, Some("mail")) => &self.mails,
             (&Method::GET, Some("catalog")) => &self.items,
-            (&Method::POST, Some("fn")) => &self.functions,
+            (&Method::POST, Some("functions")) => &self.functions,
             _ => panic!("unexpected {} {path}", request.method()),
         };
         counter.fetch_add(1, Ordering::SeqCst);
@@ -112,4 +112,47 @@ fn requests_are_what_they_say() {
     assert_eq!(mail.headers()["content-type"], "application/octet-stream");
     assert_eq!(http_body::Body::size_hint(mail.body()).exact(), Some(2_048));
     assert!(!request(Method::GET, "/mail/list/inbox", 0).headers().contains_key("content-type"));
+}
+
+#[test]
+fn the_example_policies_have_a_route_for_every_call() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies");
+    let files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    let (policy, problems) = sumun_policy::check(&files);
+    assert!(problems.is_empty(), "{problems:?}");
+    let policy = policy.unwrap();
+    let here = crate::demo::DemoAddresses::default();
+    for (upstream, addresses) in [
+        ("mailbox", &here.mailbox[..]),
+        ("catalog", &[here.catalog]),
+        ("functions", &[here.functions]),
+    ] {
+        let written = policy.upstreams[upstream].endpoints.iter().map(ToString::to_string);
+        let served: Vec<_> = addresses.iter().map(|address| format!("http://{address}")).collect();
+        assert_eq!(written.collect::<Vec<_>>(), served, "{upstream}");
+    }
+    let now = sumun_engine::Moment::default();
+    let snapshot = sumun_engine::Snapshot::compile(policy, 1, &sumun_engine::Live::new(), now);
+    for (method, path, route) in [
+        (Method::GET, "/mail/list/inbox-1", "mail-list"),
+        (Method::GET, "/mail/read/7", "mail-read"),
+        (Method::POST, "/mail/receive/account-1", "mail-receive"),
+        (Method::POST, "/mail/reindex/inbox-0", "mail-reindex"),
+        (Method::GET, "/catalog/items/7", "catalog"),
+        (Method::GET, "/catalog/prices/7", "catalog-prices"),
+        (Method::POST, "/functions/thumbnails", "thumbnails"),
+        (Method::POST, "/functions/reports", "reports"),
+        (Method::POST, "/functions/newsletter", "newsletter"),
+    ] {
+        let found = snapshot.find(&method, "127.0.0.1", path, &http::HeaderMap::new());
+        let name = found.map(|found| snapshot.routes()[found.index].policy.name.as_str());
+        assert_eq!(name, Some(route), "{method} {path}");
+    }
 }

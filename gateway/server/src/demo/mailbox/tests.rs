@@ -51,7 +51,7 @@ fn a_flood_fills_workers_and_queue_and_is_refused_beyond() {
 }
 
 #[test]
-fn answers_its_three_calls_and_nothing_else() {
+fn answers_its_calls_and_nothing_else() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let mailbox = Mailbox::new("test", 1);
@@ -59,6 +59,8 @@ fn answers_its_three_calls_and_nothing_else() {
             (Method::POST, "/mail/receive/kim", 202),
             (Method::GET, "/mail/list/inbox", 200),
             (Method::GET, "/mail/read/7", 200),
+            (Method::PATCH, "/mail/read/7", 200),
+            (Method::POST, "/mail/reindex/inbox", 202),
             (Method::GET, "/mail/receive/kim", 404),
             (Method::GET, "/mail/list/", 404),
             (Method::GET, "/mail", 404),
@@ -68,7 +70,7 @@ fn answers_its_three_calls_and_nothing_else() {
         }
         // What was answered with work is counted under its template; a 404 is not.
         let text = scrape(&mailbox).await;
-        assert_eq!(text.matches("http_server_requests_seconds_count").count(), 3);
+        assert_eq!(text.matches("http_server_requests_seconds_count").count(), 5);
         assert!(text.contains("uri=\"/mail/list/{folder}\""));
     });
 }
@@ -89,5 +91,5 @@ fn calls_are_parsed() {
         Call::parse(&Method::GET, "/mail/list/inbox/2026"),
         Some(Call::List { folder: "inbox/2026" })
     );
-    assert_eq!(Call::parse(&Method::DELETE, "/mail/read/1"), None);
+    assert_eq!(Call::parse(&Method::POST, "/mail/read/1"), None);
 }

@@ -157,11 +157,25 @@ fn all_problems_come_at_once_each_with_line_caret_and_remedy() {
     let problems = problems.unwrap_err();
     assert_eq!(problems.len(), 5, "{problems:?}");
     let idle = problems.iter().find(|p| p.message.contains("2h")).unwrap().render();
-    assert!(idle.ends_with("\n   |\n 3 |   idle: 2h\n   |         ^\n   help: write 1s to 1h"), "{idle}");
+    assert!(
+        idle.ends_with("\n   |\n 3 |   idle: 2h\n   |         ^\n   help: write 1s to 1h"),
+        "{idle}"
+    );
     let typo = problems.iter().find(|p| p.message.contains("lstn")).unwrap();
     assert_eq!(typo.help, "did you mean `listen`?");
     assert!(problems.iter().any(|p| p.to_string().starts_with("environment SUMUN_DRAIN_LIMIT: ")));
     assert!(problems.iter().any(|p| p.to_string().starts_with("flag --admin: ")));
+}
+
+#[test]
+fn a_variable_may_be_named_as_its_flag() {
+    let file = Folder::with("");
+    let settings = |environment: &[(&str, &str)]| file.load(&[], environment).unwrap().settings;
+    assert_eq!(settings(&[("SUMUN_ADMIN", "127.0.0.1:1")]).admin.listen.port(), 1);
+    let both = [("SUMUN_ADMIN", "127.0.0.1:1"), ("SUMUN_ADMIN_LISTEN", "127.0.0.1:2")];
+    assert_eq!(settings(&both).admin.listen.port(), 2);
+    assert!(settings(&[("SUMUN_READ_ONLY", "true")]).admin.read_only);
+    assert!(!settings(&[("SUMUN_READ_ONLY", "")]).admin.read_only);
 }
 
 #[test]

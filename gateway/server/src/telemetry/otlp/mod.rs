@@ -40,3 +40,6 @@ fn resource(settings: &OtelSettings, instance: &str) -> Resource {
     // The operator's attributes come last: they win.
     Resource::builder_empty().with_attributes(own).with_attributes(attributes).build()
 }
+
+#[cfg(test)]
+mod tests;

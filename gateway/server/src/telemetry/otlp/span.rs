@@ -136,7 +136,9 @@ fn context(record: &SpanRecord, span_id: u64) -> SpanContext {
 /// What was decided, and why.
 fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
     attributes.push(KeyValue::new("sumun.policy.revision", record.revision as i64));
-    attributes.push(KeyValue::new("sumun.decision", record.verdict.decision()));
+    // In shadow mode: what would have been, as the metrics have it.
+    let decision = if record.shadow.is_some() { "refuse" } else { record.verdict.decision() };
+    attributes.push(KeyValue::new("sumun.decision", decision));
     if let Some(result) = record.cache {
         attributes.push(KeyValue::new("sumun.cache", cache_label(result)));
     }

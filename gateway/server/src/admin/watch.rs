@@ -1,0 +1,131 @@
+//! What the admin listener sees of the running gateway, and the little it may ask of it.
+//!
+//! Plain figures: nothing here holds a lock of the data path. Everything that can be computed from
+//! a [`Snapshot`] is computed from it by the API itself.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sumun_engine::snapshot::Snapshot;
+use sumun_engine::time::Moment;
+
+/// Counts by a label; labels come from the code, never from a request.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// The running gateway, as the admin listener sees it. Every call returns at once.
+pub trait Watch: Send + Sync + 'static {
+    /// Shows the policy that runs to `see`, once; not at all before the first.
+    fn look(&self, see: &mut dyn FnMut(&Snapshot));
+
+    /// Now, on the clock of the snapshot.
+    fn now(&self) -> Moment;
+
+    /// Whether calls should be sent here.
+    fn readiness(&self) -> Readiness;
+
+    /// Since the process began.
+    fn uptime(&self) -> Duration;
+
+    /// Data connections open now.
+    fn connections(&self) -> usize;
+
+    /// The gateway's own CPU as a share of what it may use; `None` before the first reading.
+    fn own_cpu(&self) -> Option<f64>;
+
+    /// What the process may use.
+    fn bounds(&self) -> Bounds;
+
+    /// What was counted on a route; `None` before its first call and for an unknown name.
+    fn route(&self, name: &str) -> Option<RouteFigures>;
+
+    /// All metrics as Prometheus text.
+    fn metrics(&self) -> Metrics;
+
+    /// What the shared cache holds.
+    fn cache(&self) -> CacheFigures;
+
+    /// Forgets stored answers; returns how many entries went, where the store can tell.
+    fn purge(&self, what: &Purge) -> Option<u64>;
+}
+
+/// Whether calls should be sent here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Yes.
+    Ready,
+    /// No, and why: `starting`, `warming`, `draining`, perhaps with details.
+    NotReady(Cow<'static, str>),
+}
+
+/// What the process may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Data-path threads.
+    pub workers: usize,
+    /// Most data connections.
+    pub connections_max: usize,
+}
+
+/// What was counted on a route since the process began; rate and latency over recent seconds.
+#[derive(Clone, Debug, Default)]
+pub struct RouteFigures {
+    /// Calls a second, recently.
+    pub rate: f64,
+    /// Calls let through.
+    pub admitted: u64,
+    /// Calls refused, by code.
+    pub refused: Counts,
+    /// Calls that shadow mode would have refused, by code.
+    pub shadow_refused: Counts,
+    /// How the cache took part.
+    pub cache: Counts,
+    /// Latency quantiles in milliseconds; `None`: no calls recently.
+    pub latency_ms: Option<Quantiles>,
+}
+
+/// Latency quantiles in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Quantiles {
+    /// Half of the calls took less.
+    pub p50: f64,
+    /// 90 % took less.
+    pub p90: f64,
+    /// 99 % took less.
+    pub p99: f64,
+}
+
+/// A metrics exposition.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Its media type with parameters.
+    pub content_type: &'static str,
+    /// Its text.
+    pub text: String,
+}
+
+/// What the shared cache holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CacheFigures {
+    /// Stored answers.
+    pub entries: u64,
+    /// Their bytes, metadata included.
+    pub bytes: u64,
+    /// Most bytes.
+    pub bytes_max: u64,
+    /// Calls answered from the cache.
+    pub hits: u64,
+    /// Calls that the cache could not answer.
+    pub misses: u64,
+}
+
+/// What to forget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// Every variant of one URL, as a caller writes it.
+    Url(http::Uri),
+    /// Everything of one route.
+    Route(String),
+    /// Everything.
+    All,
+}

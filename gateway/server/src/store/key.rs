@@ -1,0 +1,174 @@
+//! The cache key: scheme, authority, path and query as forwarded, and the policy's header values.
+//!
+//! Built on the stack for a hit, hashed once (xxh3-128), and kept whole in the entry so that two
+//! keys of one hash never share an answer.
+
+use std::hash::{BuildHasher, Hasher};
+
+use http::HeaderMap;
+use sumun_policy::policy::CacheKey;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// Keys up to this many bytes need no allocation. Most URLs of internal services are shorter.
+const INLINE_BYTES: usize = 256;
+
+/// The resource that a call names, without default port, authority in lower case.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Host and port, lower case, the scheme's default port removed.
+    pub authority: &'a str,
+    /// Path and query as forwarded.
+    pub path_and_query: &'a str,
+}
+
+/// One cache key.
+pub(crate) struct Key {
+    /// Of the whole text.
+    pub(crate) hash: u128,
+    /// Of the URL alone: what a purge by URL finds.
+    pub(crate) url_hash: u64,
+    /// Length of the URL within the text.
+    pub(crate) url_len: usize,
+    /// Whether header values follow the URL, so that one URL has many keys.
+    pub(crate) has_headers: bool,
+    text: Text,
+}
+
+impl Key {
+    /// The key of a request for `resource` with these headers.
+    pub(crate) fn new(resource: Resource<'_>, headers: &HeaderMap, rules: &CacheKey) -> Self {
+        let mut text = Text::default();
+        write_url(resource, rules, &mut text);
+        let url_len = text.as_bytes().len();
+        for name in &rules.headers {
+            text.push(name.as_str().as_bytes());
+            for value in headers.get_all(name) {
+                // Neither byte can stand in a field's name or value: no two requests write the same.
+                text.push(b"\0");
+                text.push(value.as_bytes());
+            }
+            text.push(b"\n");
+        }
+        Self {
+            hash: xxh3_128(text.as_bytes()),
+            url_hash: xxh3_64(&text.as_bytes()[..url_len]),
+            url_len,
+            has_headers: !rules.headers.is_empty(),
+            text,
+        }
+    }
+
+    /// The key of a URL where no header belongs to it.
+    pub(crate) fn of_url(resource: Resource<'_>, rules: &CacheKey) -> Self {
+        let rules = CacheKey { headers: Vec::new(), ..rules.clone() };
+        Self::new(resource, &HeaderMap::new(), &rules)
+    }
+
+    /// Everything that was hashed.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+fn write_url(resource: Resource<'_>, rules: &CacheKey, into: &mut Text) {
+    into.push(resource.scheme.as_bytes());
+    into.push(b"\n");
+    into.push(resource.authority.as_bytes());
+    into.push(b"\n");
+    match resource.path_and_query.split_once('?') {
+        Some((path, query)) if rules.query_sort || !rules.query_drop.is_empty() => {
+            into.push(path.as_bytes());
+            write_query(query, rules, into);
+        }
+        _ => into.push(resource.path_and_query.as_bytes()),
+    }
+    into.push(b"\n");
+}
+
+/// The parameters that the policy keeps, in its order; values of one name keep theirs.
+fn write_query(query: &str, rules: &CacheKey, into: &mut Text) {
+    let name = |parameter: &str| -> usize { parameter.find('=').unwrap_or(parameter.len()) };
+    let dropped = |parameter: &&str| {
+        rules.query_drop.iter().any(|dropped| **dropped == parameter[..name(parameter)])
+    };
+    let mut kept: Vec<&str> = query.split('&').filter(|parameter| !dropped(parameter)).collect();
+    if rules.query_sort {
+        kept.sort_by_key(|parameter| &parameter[..name(parameter)]);
+    }
+    for (at, parameter) in kept.into_iter().enumerate() {
+        into.push(if at == 0 { b"?" } else { b"&" });
+        into.push(parameter.as_bytes());
+    }
+}
+
+/// Bytes on the stack while they are few.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and is not to allocate"
+)]
+enum Text {
+    Inline([u8; INLINE_BYTES], usize),
+    Heap(Vec<u8>),
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Inline([0; INLINE_BYTES], 0)
+    }
+}
+
+impl Text {
+    fn push(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Inline(buffer, len) if *len + bytes.len() <= INLINE_BYTES => {
+                buffer[*len..*len + bytes.len()].copy_from_slice(bytes);
+                *len += bytes.len();
+            }
+            Self::Inline(buffer, len) => {
+                let mut heap = Vec::with_capacity(2 * INLINE_BYTES + bytes.len());
+                heap.extend_from_slice(&buffer[..*len]);
+                heap.extend_from_slice(bytes);
+                *self = Self::Heap(heap);
+            }
+            Self::Heap(heap) => heap.extend_from_slice(bytes),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline(buffer, len) => &buffer[..*len],
+            Self::Heap(heap) => heap,
+        }
+    }
+}
+
+/// Hands a key that already is a hash through to a table.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Prehashed(u64);
+
+impl BuildHasher for Prehashed {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+impl Hasher for Prehashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= xxh3_64(bytes);
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = (hash as u64) ^ ((hash >> 64) as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

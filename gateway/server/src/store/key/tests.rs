@@ -1,0 +1,65 @@
+use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+
+use super::*;
+
+fn resource<'a>(scheme: &'a str, authority: &'a str, path_and_query: &'a str) -> Resource<'a> {
+    Resource { scheme, authority, path_and_query }
+}
+
+fn by_tenant() -> CacheKey {
+    CacheKey { headers: vec![HeaderName::from_static("x-tenant")], ..CacheKey::default() }
+}
+
+fn key_of(values: &[String]) -> Key {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append("x-tenant", HeaderValue::from_str(value).expect("visible"));
+    }
+    Key::new(resource("http", "a", "/"), &headers, &by_tenant())
+}
+
+#[test]
+fn every_part_tells_keys_apart() {
+    let rules = CacheKey::default();
+    let one = Key::of_url(resource("http", "a", "/b?c"), &rules);
+    for other in [
+        resource("https", "a", "/b?c"),
+        resource("http", "ab", "/?c"),
+        resource("http", "a", "/b"),
+        resource("http", "a", "/b?C"),
+        resource("http", "a:81", "/b?c"),
+    ] {
+        assert_ne!(one.text(), Key::of_url(other, &rules).text(), "{other:?}");
+    }
+}
+
+#[test]
+fn parameters_are_dropped_by_name_and_sorted_without_mixing_their_values() {
+    let rules = CacheKey { query_drop: vec!["d".into()], query_sort: true, ..CacheKey::default() };
+    let text = |path| {
+        let key = Key::of_url(resource("http", "a", path), &rules);
+        String::from_utf8(key.text().to_vec()).expect("text")
+    };
+    assert_eq!(text("/?b=2&a=2&a=1&d=1&d&dd=1"), "http\na\n/?a=2&a=1&b=2&dd=1\n");
+    assert_eq!(text("/?d=1"), "http\na\n/\n");
+}
+
+proptest! {
+    #[test]
+    fn values_of_key_headers_are_never_mixed_up(
+        a in prop::collection::vec("[ -~]{0,4}", 0..4),
+        b in prop::collection::vec("[ -~]{0,4}", 0..4),
+    ) {
+        prop_assert_eq!(key_of(&a).text() == key_of(&b).text(), a == b);
+    }
+
+    #[test]
+    fn long_keys_are_the_same_on_the_heap(path in "/[a-z]{0,600}") {
+        let key = Key::of_url(resource("http", "a", &path), &CacheKey::default());
+        let text = format!("http\na\n{path}\n");
+        prop_assert_eq!(key.text(), text.as_bytes());
+        prop_assert_eq!(key.hash, xxh3_128(key.text()));
+        prop_assert_eq!(key.url_len, key.text().len());
+    }
+}

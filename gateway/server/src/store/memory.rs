@@ -1,0 +1,198 @@
+//! The memory tier: records by key in a bounded number of bytes, shared by all cores.
+//!
+//! moka admits and evicts by weight (`TinyLFU`); it settles its books now and then, so an insertion
+//! settles them at once when what came since is more than a small share of the bound.
+//!
+//! A purge and a fetch can cross: what was asked for before a purge must not be stored after it.
+//! So every purge bumps an epoch under the hash of what it purges, every fetch remembers the epoch
+//! in which it began, and an insertion looks again after it has inserted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use moka::ops::compute::Op;
+use moka::sync::Cache as Table;
+use sumun_policy::units::Name;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::entry::{Record, Variant};
+use super::key::{Key, Prehashed};
+
+/// Slots of purge epochs: 128 KiB. Two URLs in one slot cost a needless miss after a purge, no more.
+const EPOCH_SLOTS: usize = 16_384;
+
+/// The books are settled when what came since is over the bound divided by this: the store is then
+/// never over its bound by more than 1.6 %, which [`super::Cache::new`] takes off beforehand.
+pub(super) const UNSETTLED_SHARE: u64 = 64;
+
+/// Records by key.
+pub(crate) struct Memory {
+    records: Table<u128, Arc<Record>, Prehashed>,
+    /// Bytes inserted since the books were settled.
+    unsettled_bytes: AtomicU64,
+    unsettled_bytes_max: u64,
+    epoch: AtomicU64,
+    /// Of the last purge of everything.
+    purged_all: AtomicU64,
+    /// Of the last purge of each URL and route, by hash.
+    purged: Box<[AtomicU64]>,
+}
+
+impl Memory {
+    /// Bounded to this many bytes, metadata included.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let records = Table::builder()
+            .max_capacity(bytes_max)
+            .weigher(|_, record: &Arc<Record>| record.weight())
+            .build_with_hasher(Prehashed::default());
+        Self {
+            records,
+            unsettled_bytes: AtomicU64::new(0),
+            unsettled_bytes_max: bytes_max / UNSETTLED_SHARE,
+            epoch: AtomicU64::new(0),
+            purged_all: AtomicU64::new(0),
+            purged: (0..EPOCH_SLOTS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// The record of this very key.
+    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Record>> {
+        self.records.get(&key.hash).filter(|record| record.is_of(key))
+    }
+
+    /// Whether a purge that does not know all keys of a URL has hit this variant.
+    pub(crate) fn is_purged(&self, key: &Key, variant: &Variant) -> bool {
+        key.has_headers && self.slot(key.url_hash).load(Ordering::Acquire) > variant.epoch
+    }
+
+    /// Of the last purge that may have been of this key's URL, or of everything.
+    pub(crate) fn purged_epoch(&self, key: &Key) -> u64 {
+        let url = self.slot(key.url_hash).load(Ordering::Acquire);
+        url.max(self.purged_all.load(Ordering::Acquire))
+    }
+
+    /// The epoch in which a fetch begins.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Stores a variant, unless something that covers it was purged since its fetch began.
+    pub(crate) fn put(&self, key: &Key, variant: &Arc<Variant>) {
+        let mut weight = 0;
+        self.records.entry(key.hash).and_compute_with(|known| {
+            let known = known.map(moka::Entry::into_value);
+            let record = Record::with(known.as_deref(), key, variant);
+            weight = u64::from(record.weight());
+            Op::Put(Arc::new(record))
+        });
+        if self.purged_since(key.url_hash, &variant.route, variant.epoch) {
+            self.take(key, |stored| stored.epoch <= variant.epoch);
+        }
+        let unsettled = self.unsettled_bytes.fetch_add(weight, Ordering::Relaxed) + weight;
+        if unsettled > self.unsettled_bytes_max {
+            self.settle();
+        }
+    }
+
+    /// Removes this key's variants that `gone` names.
+    pub(crate) fn take(&self, key: &Key, gone: impl Fn(&Variant) -> bool) {
+        self.records.entry(key.hash).and_compute_with(|known| match known {
+            Some(known) if known.value().is_of(key) => match known.value().without(gone) {
+                Some(left) => Op::Put(Arc::new(left)),
+                None => Op::Remove,
+            },
+            _ => Op::Nop,
+        });
+    }
+
+    /// Invalidates a URL after an unsafe method: at once, without looking for all its keys.
+    pub(crate) fn invalidate(&self, url: &Key) {
+        self.bump(url.url_hash);
+        // Guarded by the text: a key of the same hash loses nothing.
+        self.take(url, |_| true);
+    }
+
+    /// Removes every record of a URL; how many variants that were. Walks the whole table.
+    pub(crate) fn purge_url(&self, url: &Key) -> u64 {
+        self.bump(url.url_hash);
+        self.sweep(|record| record.is_of_url(url).then_some(None))
+    }
+
+    /// Removes every variant that a route stored; how many that were. Walks the whole table.
+    pub(crate) fn purge_route(&self, route: &Name) -> u64 {
+        self.bump(route_hash(route));
+        self.sweep(|record| {
+            let hit = record.variants().iter().any(|variant| variant.route == *route);
+            hit.then(|| record.without(|variant| variant.route == *route))
+        })
+    }
+
+    /// Removes everything.
+    pub(crate) fn purge_all(&self) {
+        let epoch = self.next_epoch();
+        self.purged_all.fetch_max(epoch, Ordering::AcqRel);
+        self.records.invalidate_all();
+        self.settle();
+    }
+
+    /// Keys that have something stored.
+    pub(crate) fn entries(&self) -> u64 {
+        self.records.entry_count()
+    }
+
+    /// Bytes in use by the store's settled books.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.records.weighted_size()
+    }
+
+    /// The weight of all that can be found, by walking the table.
+    #[cfg(test)]
+    pub(crate) fn weight_walked(&self) -> u64 {
+        self.records.iter().map(|(_, record)| u64::from(record.weight())).sum()
+    }
+
+    /// Brings the books up to date and evicts what is over the bound.
+    pub(crate) fn settle(&self) {
+        self.unsettled_bytes.store(0, Ordering::Relaxed);
+        self.records.run_pending_tasks();
+    }
+
+    /// Replaces or removes each record for which `left` says what is left; counts lost variants.
+    fn sweep(&self, left: impl Fn(&Record) -> Option<Option<Record>>) -> u64 {
+        let mut lost = 0;
+        for (hash, _) in &self.records {
+            self.records.entry(*hash).and_compute_with(|known| {
+                let Some(known) = known.map(moka::Entry::into_value) else { return Op::Nop };
+                let Some(left) = left(&known) else { return Op::Nop };
+                let kept = left.as_ref().map_or(0, |left| left.variants().len());
+                lost += known.variants().len() - kept;
+                left.map_or(Op::Remove, |left| Op::Put(Arc::new(left)))
+            });
+        }
+        self.settle();
+        lost as u64
+    }
+
+    fn purged_since(&self, url_hash: u64, route: &Name, epoch: u64) -> bool {
+        self.purged_all.load(Ordering::Acquire) > epoch
+            || self.slot(url_hash).load(Ordering::Acquire) > epoch
+            || self.slot(route_hash(route)).load(Ordering::Acquire) > epoch
+    }
+
+    fn bump(&self, hash: u64) {
+        let epoch = self.next_epoch();
+        self.slot(hash).fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    fn next_epoch(&self) -> u64 {
+        self.epoch.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    fn slot(&self, hash: u64) -> &AtomicU64 {
+        &self.purged[hash as usize % EPOCH_SLOTS]
+    }
+}
+
+fn route_hash(route: &Name) -> u64 {
+    xxh3_64(route.as_str().as_bytes())
+}

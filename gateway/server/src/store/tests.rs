@@ -1,0 +1,9 @@
+//! The cache through its face: each test names the section that it holds to.
+
+mod coalescing;
+mod conditions;
+mod invalidation;
+mod kit;
+mod serving;
+mod storing;
+mod variants;

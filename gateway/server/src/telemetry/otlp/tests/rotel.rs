@@ -1,0 +1,142 @@
+//! A real, independent OTLP receiver: the `rotel` agent, which prints every attribute it gets.
+//!
+//! Installed on first use into `target/otlp-receiver`, by `pip` from the package index that the
+//! machine is set up for; later runs find it there.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+const VERSION: &str = "0.0.1a15";
+
+/// Includes the time a busy machine needs to start it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running receiver; ends when dropped.
+pub struct Rotel {
+    child: Child,
+    pub grpc_port: u16,
+    pub http_port: u16,
+    printed: Arc<(Mutex<String>, Condvar)>,
+}
+
+impl Rotel {
+    pub fn start() -> Self {
+        let agent = agent();
+        let (grpc_port, http_port) = free_ports();
+        let mut child = Command::new(&agent)
+            .args(["start", "--exporter", "blackhole", "--debug-log-verbosity", "detailed"])
+            .args(["--debug-log", "traces", "--debug-log", "metrics"])
+            .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc_port}")])
+            .args(["--otlp-http-endpoint", &format!("127.0.0.1:{http_port}")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", agent.display()));
+        let printed = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let (out, shared) = (child.stdout.take().unwrap(), Arc::clone(&printed));
+        std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let mut text = shared.0.lock().unwrap();
+                text.push_str(&without_colours(&line));
+                text.push('\n');
+                shared.1.notify_all();
+            }
+        });
+        let rotel = Self { child, grpc_port, http_port, printed };
+        for port in [grpc_port, http_port] {
+            let until = Instant::now() + PATIENCE;
+            while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+                assert!(Instant::now() < until, "the receiver listens: {}", rotel.text());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        rotel
+    }
+
+    /// What it printed so far.
+    pub fn text(&self) -> String {
+        self.printed.0.lock().unwrap().clone()
+    }
+
+    /// Waits until it has printed each of `parts`; gives all that it printed.
+    pub fn wait_for(&self, parts: &[&str]) -> String {
+        let (text, news) = &*self.printed;
+        let missing = |text: &mut String| parts.iter().any(|part| !text.contains(part));
+        let (text, timeout) =
+            news.wait_timeout_while(text.lock().unwrap(), PATIENCE, missing).unwrap();
+        assert!(!timeout.timed_out(), "{parts:?} did not all arrive; printed was\n{text}");
+        text.clone()
+    }
+}
+
+impl Drop for Rotel {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two ports that were free a moment ago.
+fn free_ports() -> (u16, u16) {
+    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let [grpc, http] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    (grpc, http)
+}
+
+/// The agent's path; installs it where it isn't yet.
+fn agent() -> PathBuf {
+    // target/PROFILE/deps/this-test
+    let exe = std::env::current_exe().unwrap();
+    let target = exe.ancestors().nth(3).expect("tests run in target");
+    let folder = target.join("otlp-receiver");
+    fs::create_dir_all(target).unwrap();
+    // Tests run at once, in several processes even: one of them installs.
+    let lock = File::create(target.join("otlp-receiver.lock")).unwrap();
+    lock.lock().unwrap();
+    if let Some(agent) = installed(&folder) {
+        return agent;
+    }
+    let python = folder.join("bin/python");
+    let package = format!("rotel=={VERSION}");
+    run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+    run(Command::new(python).args(["-m", "pip", "install", "--quiet", &package]));
+    installed(&folder).expect("the package holds the agent")
+}
+
+fn installed(folder: &Path) -> Option<PathBuf> {
+    let libraries = fs::read_dir(folder.join("lib")).ok()?;
+    let agents =
+        libraries.flatten().map(|library| library.path().join("site-packages/rotel/rotel-agent"));
+    agents.into_iter().find(|agent| agent.is_file())
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!(
+            "the test of OTLP export needs python3 with venv and pip to install the receiver \
+             (Debian: apt-get install python3-venv python3-pip): {error}"
+        )
+    });
+    assert!(
+        output.status.success(),
+        "the test of OTLP export could not install its receiver `rotel`: {command:?}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+/// Without terminal escapes: ESC, `[`, digits and semicolons, a letter.
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split('\u{1b}');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_ascii_alphabetic()).map_or(part.len(), |at| at + 1);
+        text.push_str(&part[end..]);
+    }
+    text
+}

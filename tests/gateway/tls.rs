@@ -1,0 +1,139 @@
+//! TLS on the data listener: ALPN, both protocols, client certificates.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use sumun_tests::wire::Head;
+use sumun_tests::{Broken, Client, DEADLINE, Sumun, Upstream, within};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::policies;
+
+type Identity = rcgen::CertifiedKey<rcgen::KeyPair>;
+
+fn identity(name: &str) -> Identity {
+    rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("a certificate")
+}
+
+/// Writes an identity as PEM files into a folder.
+fn write(identity: &Identity, folder: &TempDir, name: &str) {
+    let path = |end: &str| folder.path().join(format!("{name}.{end}"));
+    fs::write(path("cert"), identity.cert.pem()).expect("written");
+    fs::write(path("key"), identity.signing_key.serialize_pem()).expect("written");
+}
+
+/// A gateway with this identity; `more` are more keys of `tls`.
+async fn secured(upstream: &Upstream, server: &Identity, folder: &TempDir, more: &str) -> Sumun {
+    write(server, folder, "server");
+    let path = folder.path().display();
+    Sumun::with()
+        .policy("policy.yaml", &policies::to(&upstream.url()))
+        .settings(&format!("tls: {{ cert: {path}/server.cert, key: {path}/server.key{more} }}\n"))
+        .start()
+        .await
+}
+
+/// A handshake that trusts `server` only and offers one protocol.
+async fn connect(
+    address: SocketAddr,
+    server: &Identity,
+    client: Option<&Identity>,
+    protocol: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(server.cert.der().clone()).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_root_certificates(roots);
+    let mut config = match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => {
+            let chain: Vec<CertificateDer<'static>> = vec![client.cert.der().clone()];
+            let key = PrivateKeyDer::try_from(client.signing_key.serialize_der()).expect("a key");
+            builder.with_client_auth_cert(chain, key).expect("a client identity")
+        }
+    };
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from("gateway.test").expect("a name");
+    let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    within("a TLS handshake", DEADLINE, handshake).await
+}
+
+/// One GET over HTTP/1.1; the head of the answer.
+async fn exchange(stream: &mut TlsStream<TcpStream>) -> std::io::Result<Head> {
+    stream.write_all(b"GET /x HTTP/1.1\r\nhost: gateway.test\r\n\r\n").await?;
+    let mut bytes = Vec::new();
+    loop {
+        if let Ok(Some(head)) = Head::parse(&bytes) {
+            return Ok(head);
+        }
+        if within("an answer", DEADLINE, stream.read_buf(&mut bytes)).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+#[tokio::test]
+async fn http1_and_http2_are_served_over_tls_as_alpn_says() {
+    let (upstream, folder) = (Upstream::plain().await, tempfile::tempdir().expect("a folder"));
+    let server = identity("gateway.test");
+    let sumun = secured(&upstream, &server, &folder, "").await;
+    let mut one = connect(sumun.address(), &server, None, "http/1.1").await.expect("a handshake");
+    assert_eq!(one.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert_eq!(exchange(&mut one).await.expect("an answer").word(1), "200");
+    let two = connect(sumun.address(), &server, None, "h2").await.expect("a handshake");
+    assert_eq!(two.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = h2::client::handshake(two).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let request = http::Request::get("https://gateway.test/y").body(()).expect("a request");
+    let (answer, _) = sender.send_request(request, true).expect("a stream");
+    assert_eq!(within("an answer", DEADLINE, answer).await.expect("an answer").status(), 200);
+    for seen in upstream.requests() {
+        assert_eq!(seen.all("x-forwarded-proto"), ["https"], "{:?}", seen.head);
+    }
+    assert_eq!(upstream.request_count(), 2);
+}
+
+#[tokio::test]
+async fn plain_http_on_the_tls_port_reaches_nobody() {
+    let (upstream, folder) = (Upstream::plain().await, tempfile::tempdir().expect("a folder"));
+    let server = identity("gateway.test");
+    let sumun = secured(&upstream, &server, &folder, "").await;
+    let mut client = Client::connect(sumun.address()).await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_ne!(client.rest().await.1, Broken::Late);
+    assert!(upstream.all_bytes().is_empty());
+    let mut good = connect(sumun.address(), &server, None, "http/1.1").await.expect("a handshake");
+    assert_eq!(exchange(&mut good).await.expect("an answer").word(1), "200");
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_required_where_an_authority_is_named() {
+    let (upstream, folder) = (Upstream::plain().await, tempfile::tempdir().expect("a folder"));
+    let (server, known, stranger) =
+        (identity("gateway.test"), identity("client.test"), identity("stranger.test"));
+    write(&known, &folder, "client");
+    let more = format!(", client_ca: {}/client.cert", folder.path().display());
+    let sumun = secured(&upstream, &server, &folder, &more).await;
+    for client in [None, Some(&stranger)] {
+        // TLS 1.3 tells the client only once it reads.
+        let refused = match connect(sumun.address(), &server, client, "http/1.1").await {
+            Err(_) => true,
+            Ok(mut stream) => exchange(&mut stream).await.is_err(),
+        };
+        assert!(refused);
+    }
+    assert!(upstream.all_bytes().is_empty());
+    let stream = connect(sumun.address(), &server, Some(&known), "http/1.1").await;
+    let head = exchange(&mut stream.expect("a handshake")).await.expect("an answer");
+    assert_eq!(head.word(1), "200");
+}
