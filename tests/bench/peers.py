@@ -12,6 +12,8 @@ CONF = Path(__file__).resolve().parent / "conf"
 
 # Routes in one policy file: a file has a bound on its values.
 ROUTES_PER_FILE = 1000
+# Routes that policies.yaml has already.
+ROUTES_USUAL = 4
 
 
 class Gateway:
@@ -114,14 +116,14 @@ def envoy(ground, name, scenario, folder):
 
 
 def sumun(ground, name, scenario, folder):
-    """Variants: `sumun-trace100` keeps every trace; `sumun-routesN` has N more routes."""
+    """Variants: `sumun-trace100` keeps every trace; `sumun-routesN` has N routes."""
     port = free_port()
     words = ground.words(folder, port)
     settings = fill("sumun/sumun.yaml", folder / "sumun.yaml", words)
     policies, state = folder / "policies", folder / "state"
     policies.mkdir()
     fill("sumun/policies.yaml", policies / "bench.yaml", words)
-    write_routes(policies, scenario.routes.get(name, 0))
+    write_routes(policies, scenario.routes.get(name, 0) - ROUTES_USUAL)
     argv = [ground.sumun, "run", "--config", settings, "--policies", policies, "--state", state,
             "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0", "--workers", 1]
     ratio = "1.0" if name.endswith("trace100") else "0.01"

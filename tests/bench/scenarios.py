@@ -18,7 +18,7 @@ class Scenario:
     refuses: bool = False  # nearly every answer must be a 429
     cached: bool = False  # no call may reach the origin
     envoy_filters: str = ""
-    routes: dict = field(default_factory=dict)  # gateway -> routes beside the usual ones
+    routes: dict = field(default_factory=dict)  # gateway -> how many
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ SCENARIOS = (
     Scenario("refuse", "/limited/1k", refuses=True, envoy_filters="envoy-limit.yaml"),
     Scenario("body", "/64k"),
     Scenario("trace", "/1k", peers=(), sumuns=("sumun", "sumun-trace100")),
-    # The last of the ten; among 10,000 one of a hundred below the same first segment.
-    Scenario("routes", "/service-9/resource-0/1k", peers=(),
+    # Among 10,000 it is one of a hundred below the same first segment.
+    Scenario("routes", "/service-0/resource-0/1k", peers=(),
              sumuns=("sumun-routes10", "sumun-routes10000"),
              routes={"sumun-routes10": 10, "sumun-routes10000": 10_000}),
     Scenario("stuck", "/4m", kind=STUCK),
     Scenario("idle", "/1k", kind=IDLE),
-    Scenario("start", "/service-9/resource-0/1k", kind=START, peers=("nginx",),
+    Scenario("start", "/service-0/resource-0/1k", kind=START, peers=("nginx",),
              routes={"sumun": 100, "nginx": 100}),
 )
 
