@@ -1,0 +1,319 @@
+//! Runs one stage of the request path again and again, for a tool that counts instructions.
+//!
+//! `instructions STAGE COUNT` sets the stage up and runs it COUNT times; `instructions --list` names
+//! the stages. Counting two runs of different COUNT and taking the difference leaves the setup out.
+//! See `instructions.py`.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of the bench")]
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Response, Version};
+use http_body_util::BodyExt;
+use sumun::body::Body;
+use sumun::clock::Clock;
+use sumun::path::Caller;
+use sumun::plan::{CorePlan, Plan, RoutePlan};
+use sumun::refusal::{Code, Refusal};
+use sumun::screen::{HeadLimits, RequestScreen};
+use sumun::settings::{AccessLogFormat, AccessLogSettings};
+use sumun::store::{Asked, Cache, Now, Recalled};
+use sumun::telemetry::otlp::settings::OtelSettings;
+use sumun::telemetry::record::{Attempt, CallRecord, Trace};
+use sumun::telemetry::traceparent::Parent;
+use sumun::telemetry::{CoreTelemetry, Telemetry, TelemetrySettings};
+use sumun::upstream::Pools;
+use sumun_engine::rate::{Bucket, Rate};
+use sumun_engine::{Live, Moment, Route, Snapshot};
+
+/// The gateway's own allocator: it is part of what a call costs.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Between two calls; a thousand calls a second.
+const CALL_NS: u64 = 1_000_000;
+
+/// A name, and what runs it so many times.
+type Stage = (&'static str, fn(u64));
+
+const STAGES: &[Stage] = &[
+    ("screen a 200-byte head", screen),
+    ("find a route among 10", |count| find(10, count)),
+    ("find a route among 10,000", |count| find(10_000, count)),
+    ("read a traceparent", traceparent),
+    ("begin a trace", begin),
+    ("recall: a cache hit", hit),
+    ("take from a bucket", bucket),
+    ("admit", admit),
+    ("reserve", reserve),
+    ("render a 429", refusal),
+    ("settle", settle),
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["--list"] => STAGES.iter().for_each(|(name, _)| println!("{name}")),
+        [stage, count] => {
+            let Some((_, run)) = STAGES.iter().find(|(name, _)| *name == stage) else {
+                eprintln!("no such stage: {stage}");
+                return ExitCode::FAILURE;
+            };
+            run(count.parse().unwrap());
+        }
+        _ => {
+            eprintln!("usage: instructions --list | STAGE COUNT");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+// === what the stages stand on ===
+
+/// A policy with this many routes, at least the three that are measured.
+fn policy(routes: usize) -> sumun_policy::Policy {
+    let mut files = vec![("bench.yaml".to_owned(), POLICY.to_owned())];
+    let numbers: Vec<usize> = (0..routes.saturating_sub(ROUTES_USUAL)).collect();
+    for chunk in numbers.chunks(1000) {
+        let mut text = "version: 1\nroutes:\n".to_owned();
+        for number in chunk {
+            let (service, resource) = (number % 100, number / 100);
+            let path = format!("/service-{service}/resource-{resource}/**");
+            text += &format!(
+                "  route-{number}:\n    match: {{ path: {path} }}\n    upstream: origin\n"
+            );
+        }
+        files.push((format!("routes-{}.yaml", chunk[0]), text));
+    }
+    let (policy, problems) = sumun_policy::check(&files);
+    assert!(problems.is_empty(), "{problems:?}");
+    policy.unwrap()
+}
+
+/// Routes of [`POLICY`].
+const ROUTES_USUAL: usize = 3;
+
+const POLICY: &str = "version: 1
+pool: { total: 20000, unreserved_min: 100 }
+upstreams:
+  origin: { endpoints: [http://127.0.0.1:1], workers_max: 10000 }
+functions:
+  work: { upstream: origin, reserved: 10000 }
+routes:
+  pass:
+    match: { path: /pass/** }
+    function: work
+    class: default
+    admission:
+      rps: { limit: 1000000, burst: 100000 }
+      workers: { enter: 95%, exit: 90% }
+  limited:
+    match: { path: /limited/** }
+    upstream: origin
+    class: batch
+    admission: { rps: { limit: 0.001, burst: 1 } }
+  cached:
+    match: { methods: [GET], path: /cache/** }
+    upstream: origin
+    cache: { fresh_for: 1h }
+";
+
+fn compiled(routes: usize) -> Snapshot {
+    Snapshot::compile(policy(routes), 1, &Live::new(), moment(0))
+}
+
+fn route(snapshot: &Snapshot, name: &str) -> Arc<Route> {
+    let found = snapshot.routes().iter().find(|route| route.policy.name.to_string() == name);
+    Arc::clone(found.unwrap())
+}
+
+/// When the call with this number comes.
+fn moment(call: u64) -> Moment {
+    Moment::from_nanos(1 + call * CALL_NS)
+}
+
+/// A worker's end of telemetry, and the limited route as that worker sees it.
+fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let settings = TelemetrySettings {
+        access_log: AccessLogSettings { format: AccessLogFormat::Off, to: None },
+        cores: 1,
+        scheme: "http",
+        otel: OtelSettings::off(),
+        clock: Clock::start(),
+    };
+    let telemetry = Telemetry::build(settings, runtime.handle()).unwrap();
+    let snapshot = Arc::new(compiled(0));
+    let meters = snapshot.routes().iter().map(|route| telemetry.route(&route.policy)).collect();
+    let plan = CorePlan::new(Arc::new(Plan { snapshot, meters }), &Pools::default());
+    let found =
+        plan.find(&Method::GET, "bench.local", "/limited/1k", &HeaderMap::new()).cloned().unwrap();
+    (telemetry.core(0), found)
+}
+
+fn trace() -> Trace {
+    Trace { trace_id: 0x5bd0_66fc, span_id: 0x1f3a, parent_id: None, sampled: false }
+}
+
+/// What a future gives that never waits.
+fn now_or_never<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a stage of the bench waited"),
+    }
+}
+
+// === stages ===
+
+fn screen(count: u64) {
+    let head = b"GET /mail/list/inbox?page=2 HTTP/1.1\r\nHost: mail.example.internal\r\n\
+        User-Agent: orders/2.4\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n\
+        X-Request-Id: 6f1c2a44-98d1-4b7e\r\nAccept-Language: en\r\n\r\n";
+    assert!((190..=215).contains(&head.len()), "{} bytes", head.len());
+    let mut screen = RequestScreen::new(HeadLimits::default());
+    for _ in 0..count {
+        assert!(black_box(&mut screen).watch(black_box(head)).is_ok());
+    }
+}
+
+fn find(routes: usize, count: u64) {
+    let snapshot = compiled(routes);
+    let headers = HeaderMap::new();
+    // Among 10,000 it is one of a hundred below the same first segment.
+    let path = "/service-0/resource-0/items/17";
+    for _ in 0..count {
+        let found = snapshot.find(&Method::GET, "bench.local", black_box(path), &headers);
+        assert!(black_box(found).is_some());
+    }
+}
+
+fn traceparent(count: u64) {
+    let text = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for _ in 0..count {
+        assert!(black_box(Parent::parse(black_box(text))).is_some());
+    }
+}
+
+fn begin(count: u64) {
+    let (telemetry, _) = worker();
+    let headers = HeaderMap::new();
+    for _ in 0..count {
+        black_box(telemetry.begin(black_box(&headers)));
+    }
+}
+
+fn hit(count: u64) {
+    let (policy, cache) = (policy(0), Cache::new(64 << 20));
+    let (name, rules) =
+        policy.routes.iter().find_map(|(name, r)| Some((name, r.cache.as_ref()?))).unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("accept", HeaderValue::from_static("application/json"));
+    let asked = Asked {
+        method: &Method::GET,
+        scheme: "http",
+        authority: "bench.local",
+        path_and_query: "/cache/1k",
+        headers: &headers,
+        has_body: false,
+    };
+    let now = Now { wall: SystemTime::now(), mono_ns: 1 };
+    let Recalled::Forward(errand) = now_or_never(cache.recall(&asked, rules, name, now)) else {
+        panic!("an empty cache answered");
+    };
+    let mut answer = Response::new(Body::Full(vec![b'x'; 1024].into()));
+    let date = HeaderValue::from_str(&httpdate::fmt_http_date(now.wall)).unwrap();
+    answer.headers_mut().insert("date", date);
+    answer.headers_mut().insert("content-length", HeaderValue::from_static("1024"));
+    answer.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert("etag", HeaderValue::from_static("\"1-5f3a\""));
+    let answer = now_or_never(errand.remember(answer, now));
+    now_or_never(answer.into_body().collect()).unwrap();
+    for call in 0..count {
+        let now = Now { wall: now.wall, mono_ns: 1 + call };
+        let recalled = now_or_never(cache.recall(black_box(&asked), rules, name, now));
+        assert!(matches!(black_box(recalled), Recalled::Answer { .. }));
+    }
+}
+
+fn bucket(count: u64) {
+    let (bucket, rate) = (Bucket::default(), Rate::new(1_000_000.0, 1000));
+    for call in 0..count {
+        assert!(black_box(&bucket).take(rate, moment(call)).is_ok());
+    }
+}
+
+fn admit(count: u64) {
+    let route = route(&compiled(0), "pass");
+    for call in 0..count {
+        assert!(black_box(&route).admit(moment(call)).outcome.is_ok());
+    }
+}
+
+fn reserve(count: u64) {
+    let route = route(&compiled(0), "pass");
+    let function = route.function.as_ref().unwrap();
+    for _ in 0..count {
+        assert!(black_box(function).reserve().is_ok());
+    }
+}
+
+fn refusal(count: u64) {
+    let (_telemetry, plan) = worker();
+    let mut shed = None;
+    for _ in 0..2 {
+        shed = plan.route.admit(moment(0)).outcome.err();
+    }
+    let (shed, caller) = (shed.unwrap(), Caller { grpc: false, h2: false });
+    for _ in 0..count {
+        let refusal = Refusal::shed(Code::RpsOver, black_box(&shed).clone());
+        black_box(refusal.response(caller, Some(&plan), &trace()));
+    }
+}
+
+fn settle(count: u64) {
+    let (telemetry, plan) = worker();
+    let started_ns = 1_000_000_000;
+    let attempt = Attempt {
+        span_id: 7,
+        endpoint: Arc::from("127.0.0.1:1"),
+        started_ns,
+        head_ns: started_ns + 400_000,
+        status: 200,
+        failed: None,
+    };
+    let record = CallRecord {
+        route: Some(Arc::clone(&plan.meters)),
+        trace: trace(),
+        started_ns,
+        head_ns: started_ns + 450_000,
+        ended_ns: started_ns + 500_000,
+        method: Method::GET,
+        path: PathAndQuery::from_static("/pass/1k"),
+        version: Version::HTTP_11,
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        status: 200,
+        refusal: None,
+        shed: None,
+        shadow: None,
+        cache: None,
+        attempts: [Some(attempt), None],
+        request_bytes: 0,
+        response_bytes: 1024,
+        complete: true,
+        revision: 1,
+    };
+    assert_eq!(Duration::from_nanos(record.ended_ns - record.started_ns).as_micros(), 500);
+    for _ in 0..count {
+        telemetry.settle(black_box(&record));
+    }
+}
