@@ -19,7 +19,11 @@ use super::transport::Transport;
 use crate::deadline::Deadlines;
 use crate::screen::{Malformed, Part, RequestScreen};
 
-/// Bytes of one read, and bytes of an answer's body that may wait to be written before more of it is
+/// Bytes of one read: one less than a power of two, since hyper doubles its buffer when a read has
+/// filled it, and every piece of a body that waits somewhere pins the buffer it was read into.
+const READ_BYTES_MAX: usize = WINDOW_BYTES - 1;
+
+/// Bytes of an answer's body that may wait to be written before more of it is
 /// asked for. What a client that stops reading or an upstream that stops taking holds is a small
 /// multiple of this, however large hyper's own bounds must be for a large head.
 pub const WINDOW_BYTES: usize = 16 * 1024;
@@ -65,7 +69,7 @@ impl Wire {
         screen: Option<Box<RequestScreen>>,
     ) -> Self {
         Self {
-            transport: transport.take(WINDOW_BYTES as u64),
+            transport: transport.take(READ_BYTES_MAX as u64),
             connection,
             deadlines,
             screen,
@@ -93,7 +97,7 @@ impl Wire {
     fn read_raw(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         let before = buf.filled().len();
         if self.sniffed.is_empty() {
-            self.transport.set_limit(WINDOW_BYTES as u64);
+            self.transport.set_limit(READ_BYTES_MAX as u64);
             ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
         } else {
             let n = self.sniffed.len().min(buf.remaining());
