@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod flags;
+mod health;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use check::check;
 pub use explain::explain;
 pub use flags::SettingsArgs;
+pub use health::{HealthArgs, health};
 
 use crate::settings;
 
@@ -41,6 +43,10 @@ pub enum Command {
     Run(SettingsArgs),
     /// Run the gateway in front of bundled demo services under a changing load
     Demo(SettingsArgs),
+    /// Run only the demo services, for a gateway in another process
+    DemoService,
+    /// Ask a running gateway whether it lives: 0 yes, 1 no
+    Health(HealthArgs),
     /// Check policy files: 0 fine, 1 problems, each `file:line:col: message`
     Check(CheckArgs),
     /// Say which route a call would take, and what would hold for it

@@ -87,7 +87,6 @@ fn outbound(
         // Without a valid traceparent it belongs to nothing (W3C Trace Context §3.3).
         head.headers.remove(TRACESTATE);
     }
-    head.headers.insert(TRACEPARENT, call.settlement.record.trace.to_header());
     if websocket && plan.route.policy.websocket {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -145,7 +144,7 @@ async fn try_once(
     call: &mut Call,
     plan: &RoutePlan,
     endpoint: &Arc<Endpoint>,
-    request: Request<RequestBody>,
+    mut request: Request<RequestBody>,
     sent: &Rc<Progress>,
     fresh: bool,
 ) -> Result<Answer, Failed> {
@@ -159,11 +158,14 @@ async fn try_once(
         });
     };
     call.settlement.load = Some(endpoint.begin());
+    let span_id = call.core.telemetry.span_id();
+    let trace = call.settlement.record.trace;
+    request.headers_mut().insert(TRACEPARENT, trace.to_header_of(span_id));
     let started = call.core.now();
     let slot = call.settlement.record.attempts.iter_mut().find(|attempt| attempt.is_none());
     let attempt = slot.map(|slot| {
         slot.insert(Attempt {
-            span_id: call.core.telemetry.span_id(),
+            span_id,
             endpoint: Arc::clone(&endpoint.label),
             started_ns: started.nanos(),
             head_ns: 0,
@@ -207,6 +209,8 @@ async fn finish(
         plan.route.upstream.observe(endpoint, &reading, call.core.now());
     }
     head.extensions.clear();
+    // The upstream's version is its own affair; the client is answered in the client's.
+    head.version = Version::HTTP_11;
     if let Some(upgraded) = answer.upgraded {
         let Ok((upstream, early)) = upgraded.await else {
             return Err(Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed"));
