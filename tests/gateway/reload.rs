@@ -263,7 +263,7 @@ async fn a_thousand_reloads_under_load_fail_no_call_and_mix_no_versions() {
         let path = if turn % 2 == 0 { "/page" } else { "/t/x" };
         format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes()
     });
-    let load = load.connections(4).lasting(Duration::from_mins(2)).look(one_version);
+    let load = load.connections(2).lasting(Duration::from_mins(5)).look(one_version);
     let stop = load.stop();
     let load = load.start();
     let first = revision(&sumun).await;
