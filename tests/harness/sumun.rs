@@ -45,6 +45,11 @@ impl Starting {
         self
     }
 
+    /// Its policy folder.
+    pub fn policies(&self) -> PathBuf {
+        self.folder.path().join("policies")
+    }
+
     /// Writes `sumun.yaml` and starts with it.
     #[must_use]
     pub fn settings(mut self, yaml: &str) -> Self {
