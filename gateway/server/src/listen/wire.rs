@@ -21,12 +21,12 @@ use crate::screen::{Malformed, Part, RequestScreen};
 
 /// Bytes of one read: one less than a power of two, since hyper doubles its buffer when a read has
 /// filled it, and every piece of a body that waits somewhere pins the buffer it was read into.
-const READ_BYTES_MAX: usize = WINDOW_BYTES - 1;
+const READ_BYTES_MAX: usize = 16 * 1024 - 1;
 
-/// Bytes of an answer's body that may wait to be written before more of it is
-/// asked for. What a client that stops reading or an upstream that stops taking holds is a small
-/// multiple of this, however large hyper's own bounds must be for a large head.
-pub const WINDOW_BYTES: usize = 16 * 1024;
+/// Bytes of an answer's body that may wait to be written before more of it is asked for: two pieces
+/// of an upstream's read, so that they leave in one write. This bounds what a client that stops
+/// reading holds, however large hyper's own bound must be for a large head.
+pub const WINDOW_BYTES: usize = 32 * 1024;
 
 /// Path of the request that stands in for a malformed one. Only answered with a refusal, and only
 /// on a connection that is refused; elsewhere it is a path like any other.

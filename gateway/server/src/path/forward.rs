@@ -105,9 +105,7 @@ fn forwarded_family(call: &Call, head: &mut request::Parts, host: &HeaderValue) 
             return;
         }
     } else {
-        for name in headers::FORWARDED_FAMILY {
-            fields.remove(name);
-        }
+        headers::strip_forwarded(fields);
         fields.insert(X_FORWARDED_FOR, call.connection.forwarded_for.clone());
     }
     let proto = if call.connection.tls { "https" } else { "http" };

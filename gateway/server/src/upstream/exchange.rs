@@ -189,8 +189,11 @@ fn malformed() -> Failed {
 
 /// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3).
 fn to_h1(request: &mut Request<RequestBody>) {
+    let from_h2 = request.version() == http::Version::HTTP_2;
     *request.version_mut() = http::Version::HTTP_11;
-    headers::join_cookies(request.headers_mut());
+    if from_h2 {
+        headers::join_cookies(request.headers_mut());
+    }
 }
 
 /// HTTP/2 towards the upstream: `:authority` from `Host`, no connection-specific fields.
