@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of the bench")]
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
@@ -89,9 +90,8 @@ fn policy(routes: usize) -> sumun_policy::Policy {
         for number in chunk {
             let (service, resource) = (number % 100, number / 100);
             let path = format!("/service-{service}/resource-{resource}/**");
-            text += &format!(
-                "  route-{number}:\n    match: {{ path: {path} }}\n    upstream: origin\n"
-            );
+            let rule = format!("match: {{ path: {path} }}, upstream: origin");
+            writeln!(text, "  route-{number}: {{ {rule} }}").unwrap();
         }
         files.push((format!("routes-{}.yaml", chunk[0]), text));
     }
@@ -275,7 +275,7 @@ fn refusal(count: u64) {
     }
     let (shed, caller) = (shed.unwrap(), Caller { grpc: false, h2: false });
     for _ in 0..count {
-        let refusal = Refusal::shed(Code::RpsOver, black_box(&shed).clone());
+        let refusal = Refusal::shed(Code::RpsOver, *black_box(&shed));
         black_box(refusal.response(caller, Some(&plan), &trace()));
     }
 }

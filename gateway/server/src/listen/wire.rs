@@ -205,11 +205,10 @@ impl Wire {
                 self.connection.stalled_tick.set(0);
                 self.connection.note_written(*n);
             }
-            Poll::Ready(Err(_)) => {}
             Poll::Pending if self.connection.stalled_tick.get() == 0 => {
                 self.connection.stalled_tick.set(tick.max(1));
             }
-            Poll::Pending => {}
+            Poll::Pending | Poll::Ready(Err(_)) => {}
         }
         result
     }

@@ -118,9 +118,8 @@ fn path_doubt(target: &str) -> Option<&'static str> {
         return Some("the target has bytes that are not ASCII");
     }
     let path = target.split_once('?').map_or(target, |(path, _)| path).as_bytes();
-    if memchr::memchr3(b'%', b';', b'\\', path).is_none() {
-        return None;
-    }
+    // Most paths have none of these, and nothing to doubt.
+    memchr::memchr3(b'%', b';', b'\\', path)?;
     for (at, byte) in path.iter().enumerate() {
         match byte {
             b'\\' => return Some("the path has a backslash"),

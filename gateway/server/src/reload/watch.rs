@@ -97,7 +97,7 @@ async fn run(
 /// Waits until somebody asks for a load; for ever where nobody can any more.
 async fn asked(hangups: &mut mpsc::Receiver<()>) {
     if hangups.recv().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -138,7 +138,7 @@ impl Pool {
             std::task::Poll::Pending => {
                 deadline.poll_expired(cx).map(|()| Err(ConnectError::Timeout))
             }
-            done => done,
+            done @ std::task::Poll::Ready(_) => done,
         })
         .await
     }
