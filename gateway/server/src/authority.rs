@@ -32,17 +32,14 @@ impl Authority {
     /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2): no user, no path, no space.
     pub fn parse(value: HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
-        let host_len = match bytes.first()? {
-            b'[' => {
-                let end = memchr::memchr(b']', bytes)?;
-                let inner = bytes[1..end].iter();
-                (end > 2 && inner.clone().all(|b| b.is_ascii_hexdigit() || b":.".contains(b)))
-                    .then_some(end + 1)?
-            }
-            _ => {
-                let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-                (end > 0 && bytes[..end].iter().all(|b| is_reg_name(*b))).then_some(end)?
-            }
+        let host_len = if *bytes.first()? == b'[' {
+            let end = memchr::memchr(b']', bytes)?;
+            let inner = bytes[1..end].iter();
+            (end > 2 && inner.clone().all(|b| b.is_ascii_hexdigit() || b":.".contains(b)))
+                .then_some(end + 1)?
+        } else {
+            let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
+            (end > 0 && bytes[..end].iter().all(|b| is_reg_name(*b))).then_some(end)?
         };
         let port_ok = match &bytes[host_len..] {
             [] => true,

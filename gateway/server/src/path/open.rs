@@ -42,6 +42,8 @@ pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refus
     }
     let websocket = head.version == Version::HTTP_11
         && head.method == Method::GET
+        // A body would still be under way when the tunnel begins.
+        && http_body::Body::is_end_stream(&body)
         && headers::asks_websocket(&head.headers);
     headers::strip_hop_by_hop(&mut head.headers);
     Ok(Opened { head, body, authority, path_doubt, websocket })
@@ -118,9 +120,7 @@ fn path_doubt(target: &str) -> Option<&'static str> {
         return Some("the target has bytes that are not ASCII");
     }
     let path = target.split_once('?').map_or(target, |(path, _)| path).as_bytes();
-    if memchr::memchr3(b'%', b';', b'\\', path).is_none() {
-        return None;
-    }
+    memchr::memchr3(b'%', b';', b'\\', path)?;
     for (at, byte) in path.iter().enumerate() {
         match byte {
             b'\\' => return Some("the path has a backslash"),
