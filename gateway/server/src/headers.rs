@@ -5,9 +5,6 @@ use http::header::{
     HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
-/// Fields named by one `Connection` header that are removed; more than this is refused before.
-pub const NOMINATED_MAX: usize = 32;
-
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -96,7 +93,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || matches!(name.as_str(), "keep-alive" | "proxy" | "proxy-connection" | "http2-settings")
 }
 
-/// The fields that `Connection` names, but for framing and routing, which are ours to say.
+/// The fields that are there and `Connection` names, but for framing and routing, which are ours to
+/// say.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
         .get_all(CONNECTION)
@@ -104,7 +102,7 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH && *name != TE)
-        .take(NOMINATED_MAX)
+        .filter(|name| headers.contains_key(name))
         .collect()
 }
 
