@@ -293,11 +293,9 @@ struct Calls {
 impl Service<Request<Incoming>> for Calls {
     type Response = Response<Settled>;
     type Error = std::convert::Infallible;
-    /// Boxed, so that an idle connection doesn't hold the space of a call.
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+    type Future = path::Serving;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let call = path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request);
-        Box::pin(async move { Ok(call.await) })
+        path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request)
     }
 }

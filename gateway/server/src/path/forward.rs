@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Version, request};
-use sumun_engine::endpoint::Endpoint;
+use sumun_engine::{Endpoint, Moment};
 
 use super::call::{Call, Opened};
 use crate::body::Body;
@@ -26,35 +26,36 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Sends the call to its upstream and returns the answer, its body under way.
+/// Sends the request to its upstream and returns the answer, its body under way.
 pub async fn forward(
     call: &mut Call,
     plan: &Rc<RoutePlan>,
-    opened: Opened,
+    request: &mut Option<Request<RequestBody>>,
 ) -> Result<Response<Body>, Refusal> {
-    let sent = Rc::new(Progress::default());
-    call.settlement.sent = Some(Rc::clone(&sent));
-    let mut request = outbound(call, plan, opened, &sent);
     let mut avoid: Option<Arc<Endpoint>> = None;
-    let mut fresh = false;
-    for attempt in 0..ATTEMPTS_MAX {
-        let random = fastrand::u64(..);
-        let endpoint = plan.route.upstream.pick(random, avoid.as_ref(), call.core.now());
+    let mut now = call.now;
+    for attempt in 1..=ATTEMPTS_MAX {
+        let endpoint = plan.route.upstream.pick(fastrand::u64(..), avoid.as_ref(), now);
         let endpoint = endpoint.ok_or_else(|| {
             Refusal::new(Code::NoEndpoint, "no endpoint of the upstream is usable")
         })?;
-        let last = attempt + 1 == ATTEMPTS_MAX;
-        let spare = (!last && is_repeatable(&request)).then(|| head_of(&request));
-        let failed = match try_once(call, plan, &endpoint, request, &sent, fresh).await {
-            Ok(answer) => return finish(call, plan, &endpoint, answer).await,
+        let last = attempt == ATTEMPTS_MAX;
+        let spare = if last { None } else { spare(request) };
+        let began = Attempted { now, fresh: attempt > 1 };
+        let failed = match try_once(call, plan, &endpoint, request, began).await {
+            Ok(answer) if answer.upgraded.is_some() => {
+                return Box::pin(upgrade(call, plan, answer)).await;
+            }
+            Ok(answer) => return Ok(finish(call, plan, &endpoint, answer)),
             Err(failed) => failed,
         };
-        let again = if failed.retry_is_safe() { failed.unsent.or(spare) } else { None };
-        match again {
-            Some(again) if !last => request = again,
-            _ => return Err(Refusal::upstream(failed.code, failed.error)),
+        if request.is_none() {
+            *request = spare.map(|spare| *spare);
         }
-        fresh = true;
+        if last || request.is_none() || !failed.retry_is_safe() {
+            return Err(Refusal::upstream(failed.code, failed.error));
+        }
+        now = call.core.now();
         if !failed.reused {
             avoid = Some(endpoint);
         }
@@ -64,12 +65,9 @@ pub async fn forward(
 }
 
 /// The request as the upstream gets it.
-fn outbound(
-    call: &Call,
-    plan: &RoutePlan,
-    opened: Opened,
-    sent: &Rc<Progress>,
-) -> Request<RequestBody> {
+pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<RequestBody> {
+    let sent = &Rc::new(Progress::default());
+    call.settlement.sent = Some(Rc::clone(sent));
     let Opened { mut head, body, authority, websocket, .. } = opened;
     let limits = &call.core.shared.settings.limits;
     let body = RequestBody::new(
@@ -120,13 +118,15 @@ fn is_upgrade(request: &Request<RequestBody>) -> bool {
     request.headers().contains_key(header::UPGRADE)
 }
 
-fn head_of(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
+/// A copy for a second attempt, where there may be one.
+fn spare(request: &Option<Request<RequestBody>>) -> Option<Box<Request<RequestBody>>> {
+    let request = request.as_ref().filter(|request| is_repeatable(request))?;
+    let mut copy = Box::new(Request::new(RequestBody::Empty));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    copy
+    Some(copy)
 }
 
 impl Failed {
@@ -136,34 +136,41 @@ impl Failed {
     }
 }
 
+/// How an attempt begins.
+#[derive(Clone, Copy)]
+struct Attempted {
+    now: Moment,
+    /// Whether a reused connection is out of the question.
+    fresh: bool,
+}
+
 async fn try_once(
     call: &mut Call,
     plan: &RoutePlan,
     endpoint: &Arc<Endpoint>,
-    mut request: Request<RequestBody>,
-    sent: &Rc<Progress>,
-    fresh: bool,
+    request: &mut Option<Request<RequestBody>>,
+    began: Attempted,
 ) -> Result<Answer, Failed> {
-    let Some(pool) = plan.pool(endpoint) else {
+    let (Some(pool), Some(sent)) = (plan.pool(endpoint), call.settlement.sent.clone()) else {
         // A snapshot's upstream and its plan's pools are made together.
         return Err(Failed {
             code: Code::NoEndpoint,
             error: "proxy_internal_error",
-            unsent: Some(request),
             reused: false,
         });
     };
     call.settlement.load = Some(endpoint.begin());
     let span_id = call.core.telemetry.span_id();
-    let trace = call.settlement.record.trace;
-    request.headers_mut().insert(TRACEPARENT, trace.to_header_of(span_id));
-    let started = call.core.now();
+    if let Some(request) = request {
+        let trace = call.settlement.record.trace;
+        request.headers_mut().insert(TRACEPARENT, trace.to_header_of(span_id));
+    }
     let slot = call.settlement.record.attempts.iter_mut().find(|attempt| attempt.is_none());
     let attempt = slot.map(|slot| {
         slot.insert(Attempt {
             span_id,
             endpoint: Arc::clone(&endpoint.label),
-            started_ns: started.nanos(),
+            started_ns: began.now.nanos(),
             head_ns: 0,
             status: 0,
             failed: None,
@@ -173,11 +180,12 @@ async fn try_once(
         core: &call.core,
         pool,
         timeout: plan.route.upstream.policy.timeout,
-        fresh,
-        sent,
+        fresh: began.fresh,
+        sent: &sent,
     };
     let tried = exchange.run(request).await;
     let now = call.core.now();
+    call.settlement.record.head_ns = now.nanos();
     if let Some(attempt) = attempt {
         attempt.head_ns = now.nanos();
         match &tried {
@@ -194,12 +202,7 @@ async fn try_once(
 }
 
 /// The answer as the client gets it.
-async fn finish(
-    call: &mut Call,
-    plan: &RoutePlan,
-    endpoint: &Endpoint,
-    answer: Answer,
-) -> Result<Response<Body>, Refusal> {
+fn finish(call: &Call, plan: &RoutePlan, endpoint: &Endpoint, answer: Answer) -> Response<Body> {
     let (mut head, body) = answer.response.into_parts();
     if let Some(reading) = orca::take(&mut head.headers) {
         plan.route.upstream.observe(endpoint, &reading, call.core.now());
@@ -207,17 +210,28 @@ async fn finish(
     head.extensions.clear();
     // The upstream's version is its own affair; the client is answered in the client's.
     head.version = Version::HTTP_11;
-    if let Some(upgraded) = answer.upgraded {
-        let limit = plan.route.upstream.policy.timeout.response;
-        let Some(Ok((upstream, early))) = call.core.deadlines.within(limit, upgraded).await else {
-            return Err(Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed"));
-        };
-        call.tunnel = Some((upstream, early));
-        keep_upgrade(&mut head.headers);
-        return Ok(Response::from_parts(head, Body::Empty));
-    }
     headers::strip_hop_by_hop(&mut head.headers);
-    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
+    Response::from_parts(head, Body::Upstream(Box::new(body)))
+}
+
+/// A 101 as the client gets it, once hyper has let go of the upstream's connection.
+async fn upgrade(
+    call: &mut Call,
+    plan: &RoutePlan,
+    answer: Answer,
+) -> Result<Response<Body>, Refusal> {
+    let failed = || Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed");
+    let upgraded = answer.upgraded.ok_or_else(failed)?;
+    let limit = plan.route.upstream.policy.timeout.response;
+    let Some(Ok(tunnel)) = call.core.deadlines.within(limit, upgraded).await else {
+        return Err(failed());
+    };
+    call.tunnel = Some(tunnel);
+    let (mut head, _) = answer.response.into_parts();
+    head.extensions.clear();
+    head.version = Version::HTTP_11;
+    keep_upgrade(&mut head.headers);
+    Ok(Response::from_parts(head, Body::Empty))
 }
 
 /// Of a 101's hop-by-hop fields only the upgrade itself is passed on.

@@ -2,6 +2,8 @@
 //!
 //! Each stage is one file with one verb; this is their only caller and the order of the `mod` lines
 //! is the order of a call. A stage returns `Result<_, Refusal>`; `?` is nearly the only branch.
+//! The stages up to a call's admission never wait, so that what is refused or answered from the cache
+//! costs no future.
 
 mod call;
 
@@ -14,33 +16,143 @@ mod reserve;
 mod route;
 pub mod settle;
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-use self::call::Call;
 pub use self::call::Caller;
+use self::call::{Call, Opened};
+use self::recall::Recall;
 use self::settle::Settled;
 use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
-use crate::refusal::Refusal;
+use crate::plan::RoutePlan;
+use crate::refusal::{Code, Refusal};
+use crate::store::Errand;
+use crate::upstream::RequestBody;
+
+/// A call under way.
+pub enum Serving {
+    /// Decided without waiting: a refusal or a hit costs no future of its own.
+    Now(Option<Response<Settled>>),
+    /// On its way to an upstream, or waiting for an identical call.
+    Later(Pin<Box<dyn Future<Output = Response<Settled>>>>),
+}
+
+/// What a call is found to be without waiting.
+enum Decided {
+    /// Answered.
+    Answer(Response<Body>),
+    /// Admitted: the upstream is to be asked.
+    Forward(Rc<RoutePlan>, Option<Errand>, Request<RequestBody>),
+    /// An identical call may be in flight; nothing has been asked for admission yet.
+    Wait(Rc<RoutePlan>, Opened),
+}
 
 /// Serves one call.
-pub async fn serve(
-    core: Rc<Core>,
-    connection: Rc<Connection>,
-    request: Request<Incoming>,
-) -> Response<Settled> {
+pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incoming>) -> Serving {
     let mut call = Call::begin(core, connection, &request);
-    let mut answer = match run(&mut call, request).await {
-        Ok(answer) => answer,
-        Err(refusal) => call.refuse(&refusal),
+    match decide(&mut call, request) {
+        Ok(Decided::Answer(answer)) => Serving::Now(Some(conclude(call, answer))),
+        Ok(Decided::Forward(route, errand, request)) => {
+            Serving::Later(Box::pin(ask(call, route, errand, Some(request))))
+        }
+        Ok(Decided::Wait(route, opened)) => Serving::Later(Box::pin(wait(call, route, opened))),
+        Err(refusal) => {
+            let answer = call.refuse(&refusal);
+            Serving::Now(Some(conclude(call, answer)))
+        }
+    }
+}
+
+/// The stages that never wait.
+fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusal> {
+    let mut opened = open::open(call, request)?; //           400: ambiguous, malformed; 508
+    let route = route::route(call, &opened)?; //              404: nobody's call
+    let errand = match recall::recall(call, &route, &mut opened)? {
+        Recall::Answer(answer) => return Ok(Decided::Answer(answer)), // 200, 304: no upstream
+        Recall::Wait => return Ok(Decided::Wait(route, opened)),
+        Recall::Forward(errand) => errand,
     };
-    call.settlement.record.status = answer.status().as_u16();
-    call.settlement.record.head_ns = call.core.now().nanos();
+    admit(call, route, errand, opened)
+}
+
+fn admit(
+    call: &mut Call,
+    route: Rc<RoutePlan>,
+    errand: Option<Errand>,
+    opened: Opened,
+) -> Result<Decided, Refusal> {
+    admit::admit(call, &route)?; //                           429 by threshold
+    reserve::reserve(call, &route)?; //                       429 by quota
+    let request = forward::outbound(call, &route, opened);
+    Ok(Decided::Forward(route, errand, request))
+}
+
+/// The upstream's part: forward, remember.
+async fn ask(
+    mut call: Call,
+    route: Rc<RoutePlan>,
+    errand: Option<Errand>,
+    mut request: Option<Request<RequestBody>>,
+) -> Response<Settled> {
+    let answer = match forward::forward(&mut call, &route, &mut request).await {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            // 502, 503, 504; dropping the errand lets another identical call lead.
+            let answer = call.refuse(&refusal);
+            return conclude(call, answer);
+        }
+    };
+    let answer = match errand {
+        Some(errand) => Box::pin(remember::remember(&mut call, errand, answer)).await,
+        None => {
+            remember::invalidate(&call, &answer);
+            answer
+        }
+    };
+    conclude(call, answer)
+}
+
+/// First an identical call in flight, then the rest of the path.
+async fn wait(mut call: Call, route: Rc<RoutePlan>, mut opened: Opened) -> Response<Settled> {
+    let decided = match recall::wait(&mut call, &route, &mut opened).await {
+        Ok(Recall::Answer(answer)) => Ok(Decided::Answer(answer)),
+        Ok(Recall::Forward(errand)) => admit(&mut call, route, errand, opened),
+        Ok(Recall::Wait) => Ok(Decided::Wait(route, opened)),
+        Err(refusal) => Err(refusal),
+    };
+    match decided {
+        Ok(Decided::Forward(route, errand, request)) => {
+            Box::pin(ask(call, route, errand, Some(request))).await
+        }
+        Ok(Decided::Answer(answer)) => conclude(call, answer),
+        // `recall::wait` never says this twice.
+        Ok(Decided::Wait(..)) => {
+            let refusal = Refusal::new(Code::GatewayOverloaded, "the cache gave no answer");
+            let answer = call.refuse(&refusal);
+            conclude(call, answer)
+        }
+        Err(refusal) => {
+            let answer = call.refuse(&refusal);
+            conclude(call, answer)
+        }
+    }
+}
+
+/// Hands the answer over, and with it what the call must give back.
+fn conclude(mut call: Call, mut answer: Response<Body>) -> Response<Settled> {
+    let record = &mut call.settlement.record;
+    record.status = answer.status().as_u16();
+    if record.head_ns == 0 {
+        record.head_ns = call.now.nanos();
+    }
     if call.tunnel.is_some() {
         forward::into_tunnel(call);
         return answer.map(|_| Settled::detached());
@@ -52,15 +164,16 @@ pub async fn serve(
     answer.map(|body| Settled::new(body, settlement))
 }
 
-async fn run(call: &mut Call, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-    let mut opened = open::open(call, request)?; //          400: ambiguous, malformed; 508
-    let route = route::route(call, &opened)?; //             404: nobody's call
-    let errand = match recall::recall(call, &route, &mut opened).await? {
-        recall::Recall::Answer(answer) => return Ok(answer), // fresh: 200 or 304, no upstream
-        recall::Recall::Forward(errand) => errand,
-    };
-    admit::admit(call, &route)?; //                          429 by threshold
-    reserve::reserve(call, &route)?; //                      429 by quota
-    let answer = forward::forward(call, &route, opened).await?; // 502, 503, 504
-    Ok(remember::remember(call, errand, answer).await)
+impl Future for Serving {
+    type Output = Result<Response<Settled>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Later(call) => call.as_mut().poll(cx).map(Ok),
+            Self::Now(answer) => match answer.take() {
+                Some(answer) => Poll::Ready(Ok(answer)),
+                None => Poll::Pending, // polled again after its answer: a future may say anything
+            },
+        }
+    }
 }

@@ -18,30 +18,51 @@ pub enum Recall {
     Answer(Response<Body>),
     /// The upstream is to be asked; the errand, on routes with a cache, takes its answer.
     Forward(Option<Errand>),
+    /// An identical call may be in flight: [`wait`] tells.
+    Wait,
 }
 
-/// Asks the cache. May wait for an identical call in flight, never for the store.
-pub async fn recall(
-    call: &mut Call,
-    plan: &RoutePlan,
-    opened: &mut Opened,
-) -> Result<Recall, Refusal> {
+/// Asks the cache what it can say at once.
+pub fn recall(call: &mut Call, plan: &RoutePlan, opened: &mut Opened) -> Result<Recall, Refusal> {
     let Some(rules) = &plan.route.policy.cache else {
         call.outdates = outdates(call, opened);
         return Ok(Recall::Forward(None));
     };
+    let asked = asked(call, opened);
+    let cache = &call.core.shared.cache;
+    match cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_now()) {
+        Some(recalled) => settle(call, opened, recalled),
+        None => Ok(Recall::Wait),
+    }
+}
+
+/// Asks the cache, and waits for an identical call in flight if there is one; never for the store.
+pub async fn wait(
+    call: &mut Call,
+    plan: &RoutePlan,
+    opened: &mut Opened,
+) -> Result<Recall, Refusal> {
+    let Some(rules) = &plan.route.policy.cache else { return Ok(Recall::Forward(None)) };
+    let asked = asked(call, opened);
+    let cache = &call.core.shared.cache;
+    let recalled = cache.recall(&asked, rules, &plan.route.policy.name, call.cache_now()).await;
+    settle(call, opened, recalled)
+}
+
+fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
     let target = opened.head.uri.path_and_query();
-    let asked = Asked {
+    Asked {
         method: &opened.head.method,
         scheme: if call.connection.tls { "https" } else { "http" },
         authority: keyed(call.connection.tls, opened.authority.text()),
         path_and_query: target.map_or("/", http::uri::PathAndQuery::as_str),
         headers: &opened.head.headers,
         has_body: !http_body::Body::is_end_stream(&opened.body),
-    };
-    let now = call.cache_now();
-    let cache = &call.core.shared.cache;
-    match cache.recall(&asked, rules, &plan.route.policy.name, now).await {
+    }
+}
+
+fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
+    match recalled {
         Recalled::Answer { response, result } => {
             call.settlement.record.cache = Some(result);
             Ok(Recall::Answer(response))

@@ -6,27 +6,15 @@ use super::call::Call;
 use crate::body::Body;
 use crate::store::{Asked, Errand};
 
-/// Hands the answer to the cache's errand; without one it passes untouched.
-pub async fn remember(
-    call: &mut Call,
-    errand: Option<Errand>,
-    answer: Response<Body>,
-) -> Response<Body> {
-    match errand {
-        None => {
-            invalidate(call, &answer);
-            answer
-        }
-        Some(errand) => {
-            let (answer, result) = errand.remember(answer, call.cache_now()).await;
-            call.settlement.record.cache = Some(result);
-            answer
-        }
-    }
+/// Hands the answer to the cache's errand, which may read a small body first.
+pub async fn remember(call: &mut Call, errand: Errand, answer: Response<Body>) -> Response<Body> {
+    let (answer, result) = errand.remember(answer, call.cache_now()).await;
+    call.settlement.record.cache = Some(result);
+    answer
 }
 
 /// What an unsafe call has changed is not served from the store any more (RFC 9111 §4.4).
-fn invalidate(call: &Call, answer: &Response<Body>) {
+pub fn invalidate(call: &Call, answer: &Response<Body>) {
     let Some(outdates) = &call.outdates else { return };
     let Some(rules) = &outdates.plan.route.policy.cache else { return };
     let record = &call.settlement.record;

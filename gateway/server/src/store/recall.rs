@@ -48,6 +48,27 @@ struct Call<'a> {
 }
 
 impl Cache {
+    /// What to do with this call, where that takes no waiting: a fresh hit, or none of the cache's
+    /// business. `None`: ask [`Self::recall`].
+    pub fn lookup(
+        &self,
+        asked: &Asked<'_>,
+        rules: &policy::Cache,
+        route: &Name,
+        now: Now,
+    ) -> Option<Recalled> {
+        if let Some(errand) = self.bypass(asked, rules) {
+            return Some(Recalled::Forward(errand));
+        }
+        let key = Key::new(asked.resource(), asked.headers, &rules.key);
+        let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
+        match self.find(&call, now) {
+            Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
+            _ if call.wishes.only_if_cached => Some(Recalled::Unavailable),
+            _ => None,
+        }
+    }
+
     /// What to do with this call. Waits only for an identical call in flight, and for that at most
     /// 10 s; cancel-safe.
     pub async fn recall(

@@ -47,15 +47,17 @@ pub struct Failed {
     pub code: Code,
     /// RFC 9209 error type.
     pub error: &'static str,
-    /// The request, where none of it was written.
-    pub unsent: Option<Request<RequestBody>>,
     /// Whether it failed on a connection that had idled: the endpoint is not to blame.
     pub reused: bool,
 }
 
 impl Exchange<'_> {
-    /// Sends the request and waits for the head of the answer.
-    pub async fn run(self, request: Request<RequestBody>) -> Result<Answer, Failed> {
+    /// Takes the request, sends it and waits for the head of the answer. Where it fails and nothing of
+    /// the request was written, the request is back in its place.
+    ///
+    /// The place is the caller's, and what is rare is boxed: a future holds its arguments twice, and
+    /// this one is made for every call.
+    pub async fn run(self, request: &mut Option<Request<RequestBody>>) -> Result<Answer, Failed> {
         let lease = match self.pool.lease(self.core, self.timeout.connect, self.fresh).await {
             Ok(lease) => lease,
             Err(error) => {
@@ -63,32 +65,35 @@ impl Exchange<'_> {
                 return Err(Failed {
                     code: Code::UpstreamUnreachable,
                     error: "destination_unavailable",
-                    unsent: Some(request),
                     reused: false,
                 });
             }
         };
         match lease {
             Lease::Http1(connection) => self.run_h1(connection, request).await,
-            Lease::Http2 { sender, reused } => self.run_h2(sender, reused, request).await,
+            Lease::Http2 { sender, reused } => Box::pin(self.run_h2(sender, reused, request)).await,
         }
     }
 
     async fn run_h1(
         self,
         mut connection: Connection1,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
     ) -> Result<Answer, Failed> {
-        to_h1(&mut request);
-        let asked_upgrade = request.headers().contains_key(header::UPGRADE);
-        connection.line.borrow_mut().expect(request.method() == Method::HEAD);
         let reused = connection.reused;
-        let sending = connection.sender.try_send_request(request);
+        let (sending, asked_upgrade) = {
+            let Some(mut request) = request.take() else { return Err(nothing_to_send()) };
+            to_h1(&mut request);
+            let asked_upgrade = request.headers().contains_key(header::UPGRADE);
+            connection.line.borrow_mut().expect(request.method() == Method::HEAD);
+            (connection.sender.try_send_request(request), asked_upgrade)
+        };
         let response = match self.head(sending).await {
             Some(Ok(response)) => response,
             Some(Err(mut error)) => {
-                let unsent = error.take_message();
-                return Err(self.failed(error.error(), unsent, reused));
+                let failed = self.failed(error.error(), reused);
+                *request = error.take_message();
+                return Err(failed);
             }
             None => return Err(too_slow()),
         };
@@ -109,17 +114,21 @@ impl Exchange<'_> {
         self,
         mut sender: hyper::client::conn::http2::SendRequest<RequestBody>,
         reused: bool,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
     ) -> Result<Answer, Failed> {
-        to_h2(&mut request, self.pool.endpoint().tls);
-        let sending = sender.try_send_request(request);
+        let sending = {
+            let Some(mut request) = request.take() else { return Err(nothing_to_send()) };
+            to_h2(&mut request, self.pool.endpoint().tls);
+            sender.try_send_request(request)
+        };
         match self.head(sending).await {
             Some(Ok(response)) => {
                 Ok(Answer { response: self.receive(response, None), upgraded: None })
             }
             Some(Err(mut error)) => {
-                let unsent = error.take_message();
-                Err(self.failed(error.error(), unsent, reused))
+                let failed = self.failed(error.error(), reused);
+                *request = error.take_message();
+                Err(failed)
             }
             None => Err(too_slow()),
         }
@@ -158,36 +167,30 @@ impl Exchange<'_> {
         response.map(|incoming| UpstreamBody::new(incoming, core, lease, sent, silence_max))
     }
 
-    fn failed(
-        &self,
-        error: &hyper::Error,
-        unsent: Option<Request<RequestBody>>,
-        reused: bool,
-    ) -> Failed {
+    fn failed(&self, error: &hyper::Error, reused: bool) -> Failed {
         tracing::debug!(endpoint = %self.pool.endpoint(), error = error as &dyn std::error::Error, "attempt failed");
         if let Some(code) = self.sent.failed.get() {
-            return Failed { code, error: "http_request_error", unsent: None, reused: true };
+            return Failed { code, error: "http_request_error", reused: true };
         }
         Failed {
             code: Code::UpstreamReset,
             error: if error.is_parse() { "http_protocol_error" } else { "connection_terminated" },
-            unsent,
             reused,
         }
     }
 }
 
 fn too_slow() -> Failed {
-    Failed {
-        code: Code::UpstreamTimeout,
-        error: "http_response_timeout",
-        unsent: None,
-        reused: false,
-    }
+    Failed { code: Code::UpstreamTimeout, error: "http_response_timeout", reused: false }
+}
+
+/// A defect: the request was taken before.
+fn nothing_to_send() -> Failed {
+    Failed { code: Code::NoEndpoint, error: "proxy_internal_error", reused: false }
 }
 
 fn malformed() -> Failed {
-    Failed { code: Code::UpstreamReset, error: "http_upgrade_failed", unsent: None, reused: false }
+    Failed { code: Code::UpstreamReset, error: "http_upgrade_failed", reused: false }
 }
 
 /// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3).

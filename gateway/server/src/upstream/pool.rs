@@ -31,8 +31,8 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 /// Read and write buffers of one HTTP/1 connection to an upstream, and the largest answer head, bytes.
 const H1_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Fields of an answer head.
-const H1_HEADERS_MAX: usize = 128;
+/// Fields of an answer head: hyper's own bound; more would put its tables on the heap.
+const H1_HEADERS_MAX: usize = 100;
 
 /// Receive window of one HTTP/2 stream, bytes.
 const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
@@ -140,7 +140,8 @@ impl Pool {
         let leasing = async {
             match if fresh { None } else { self.reuse(core).await } {
                 Some(lease) => Ok(lease),
-                None => self.connect(core).await,
+                // Boxed: rare, and much larger than the rest.
+                None => Box::pin(self.connect(core)).await,
             }
         };
         core.deadlines.within(limit, leasing).await.unwrap_or(Err(ConnectError::Timeout))
@@ -230,7 +231,6 @@ async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectErro
     let wire = UpstreamWire::new(transport, Some(Rc::clone(&line)));
     let (sender, mut connection) = http1::Builder::new()
         .max_buf_size(H1_BUFFER_BYTES)
-        .max_headers(H1_HEADERS_MAX)
         .handshake(TokioIo::new(wire))
         .await
         .map_err(ConnectError::Http)?;
