@@ -42,6 +42,28 @@ async fn an_idle_gateway_ends_with_0_after_the_announcement() {
 }
 
 #[tokio::test]
+async fn connections_that_have_said_nothing_yet_hold_nobody_up() {
+    let upstream = Upstream::plain().await;
+    let mut sumun = Sumun::with()
+        .policy("policy.yaml", &policies::to(&upstream.url()))
+        .settings("drain: { announce: 200ms, limit: 20s }\n")
+        .start()
+        .await;
+    let _silent = Client::connect(sumun.address()).await;
+    let mut begun = Client::connect(sumun.address()).await;
+    begun.send("P").await;
+    eventually("both are accepted", DEADLINE, async || {
+        let open = sumun.metric("sumun_connections").await;
+        if open >= 2.0 { Ok(()) } else { Err(open) }
+    })
+    .await;
+    let began = Instant::now();
+    sumun.sigterm();
+    assert!(sumun.wait_exit(DEADLINE).await.success());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn readiness_turns_first_and_new_connections_are_served_meanwhile() {
     let upstream = Upstream::plain().await;
     let sumun = Sumun::with()

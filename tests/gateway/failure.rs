@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use sumun_tests::{
     Broken, Client, DEADLINE, FaultProxy, H2Client, H2Reply, H2Upstream, Load, Mode, Reply, Step,
-    Sumun, Upstream, eventually,
+    Sumun, Upstream, eventually, frame,
 };
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::policies;
 
@@ -110,6 +112,21 @@ async fn an_upstream_that_dies_in_the_body_never_looks_complete() {
     }
 }
 
+/// To HTTP/1.0 an answer without a length ends with its connection: only a reset says "cut".
+#[tokio::test]
+async fn an_upstream_that_dies_in_the_body_never_looks_complete_to_http_1_0_either() {
+    let reply = Reply::chunked(&[]).then(Step::Chunk("part".into())).then(Step::Close);
+    let (_upstream, sumun) = scripted(reply).await;
+    for _ in 0..10 {
+        let mut client = Client::connect(sumun.address()).await;
+        client.send("GET / HTTP/1.0\r\nhost: a\r\n\r\n").await;
+        let (bytes, end) = client.rest().await;
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(end == Broken::Reset || text.contains(" 502 "), "{end:?} after {text}");
+    }
+    sumun.idle(DEADLINE).await;
+}
+
 #[tokio::test]
 async fn an_http2_upstream_that_resets_the_stream_cuts_the_answer() {
     let upstream =
@@ -123,6 +140,94 @@ async fn an_http2_upstream_that_resets_the_stream_cuts_the_answer() {
         other => panic!("{other:?}"),
     }
     sumun.idle(DEADLINE).await;
+}
+
+/// hyper takes a reset without an error for the end of the stream.
+#[tokio::test]
+async fn an_http2_upstream_that_resets_without_an_error_cuts_the_answer_too() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut seen = Vec::new();
+        let asked = |seen: &[u8]| {
+            let frames = frame::parse(seen.get(frame::PREFACE.len()..).unwrap_or_default());
+            frames.iter().any(|seen| seen.kind == frame::kind::HEADERS)
+        };
+        stream.write_all(&frame::frame(frame::kind::SETTINGS, 0, 0, &[])).await.expect("sent");
+        while !asked(&seen) {
+            stream.read_buf(&mut seen).await.expect("a request");
+        }
+        let head = frame::block(&[(":status", "200")]);
+        let answer = [
+            frame::frame(frame::kind::SETTINGS, 1, 0, &[]),
+            frame::headers(1, frame::END_HEADERS, &head),
+            frame::frame(frame::kind::DATA, 0, 1, b"part"),
+            frame::frame(frame::kind::RST_STREAM, 0, 1, &[0; 4]),
+        ];
+        stream.write_all(&answer.concat()).await.expect("sent");
+        stream.read_to_end(&mut seen).await.ok();
+    });
+    let sumun = Sumun::start(&policies::to_h2(&url)).await;
+    let mut client = Client::connect(sumun.address()).await;
+    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    match client.response().await {
+        Err(Broken::Closed | Broken::Cut | Broken::Reset) => {}
+        Ok(answer) if answer.status == 502 => {}
+        other => panic!("{other:?}"),
+    }
+    upstream.abort();
+    sumun.idle(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn an_answer_is_waited_for_from_the_end_of_its_upload() {
+    let answers = Reply::new().then(Step::ReadBody);
+    let answers = answers.then(Step::Pause(Duration::from_millis(700)));
+    let answers = answers.then(Reply::ok("late, not too late").steps.remove(0));
+    let upstream = Upstream::start_at_head(move |_| answers.clone()).await;
+    let keys = format!("endpoints: [\"{}\"], timeout: {{ response: 1s }}", upstream.url());
+    let sumun = Sumun::start(&policies::policy(&keys, "")).await;
+    let mut client = Client::connect(sumun.address()).await;
+    client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 7\r\n\r\n").await;
+    for byte in "upload!".bytes() {
+        tokio::time::sleep(Duration::from_millis(130)).await; // a slow client: 910 ms in all
+        client.send([byte]).await;
+    }
+    assert_eq!(client.answer().await.status, 200);
+}
+
+/// The upstream answers whole, and neither reads the upload nor closes.
+#[tokio::test]
+async fn a_call_that_is_answered_before_its_upload_ends_keeps_no_connection() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let answers = async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.read_u8().await.expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nenough";
+            stream.write_all(answer).await.expect("an answer");
+            kept.push(stream);
+        }
+    };
+    let upstream = tokio::spawn(answers);
+    let sumun = Sumun::start(&policies::to(&url)).await;
+    let before = sumun.fd_count();
+    for _ in 0..3 {
+        let client = Client::connect(sumun.address()).await;
+        let mut client = client.deadline(Duration::from_secs(1));
+        client.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100000000\r\n\r\n").await;
+        // More than all sockets on the way hold.
+        client.send(vec![b'x'; 40_000_000]).await;
+        client.reset();
+    }
+    eventually("both sides' connections are closed", DEADLINE, async || {
+        let open = sumun.fd_count();
+        if open <= before { Ok(()) } else { Err((before, open)) }
+    })
+    .await;
+    upstream.abort();
 }
 
 #[tokio::test]

@@ -184,6 +184,22 @@ async fn point_07_content_length_is_checked_against_the_data() {
     }
 }
 
+/// Where the length is known, nobody asks for the frame that says so again.
+#[tokio::test]
+async fn an_end_in_a_frame_of_its_own_does_not_cost_the_upstream_connection() {
+    let (upstream, sumun) = plain().await;
+    let client = H2Client::connect(sumun.address()).await;
+    for _ in 0..3 {
+        let request = H2Client::request("POST", "/", &[("content-length", "2")]);
+        let (answer, mut body) = client.open(request, false).await.expect("a stream");
+        body.send_data("ok".into(), false).expect("data");
+        body.send_data(bytes::Bytes::new(), true).expect("an end");
+        let answer = sumun_tests::collect(answer).await.expect("an answer");
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(upstream.connection_count(), 1);
+}
+
 #[tokio::test]
 async fn point_07_trailers_are_filtered() {
     let (upstream, sumun) = plain().await;

@@ -259,6 +259,12 @@ async fn a_trusted_proxy_is_believed() {
     assert_eq!(seen.all("x-forwarded-for").join(", "), "203.0.113.7, 127.0.0.1");
     assert_eq!(seen.all("x-forwarded-proto"), ["https"]);
     assert_eq!(seen.all("x-forwarded-host"), ["public.test"]);
+    // Each by itself: many proxies say the scheme only.
+    upstream.forget();
+    sumun.call("GET", "/", &claims[..2], b"").await;
+    let seen = upstream.only_request();
+    assert_eq!(seen.all("x-forwarded-proto"), ["https"]);
+    assert_eq!(seen.all("x-forwarded-host"), ["gateway.test"]);
 }
 
 #[tokio::test]

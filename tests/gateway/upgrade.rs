@@ -1,6 +1,6 @@
 //! Upgrades: WebSocket tunnels on routes that allow them, and nowhere else.
 
-use sumun_tests::{Broken, Client, DEADLINE, Reply, Step, Sumun, Upstream, eventually};
+use sumun_tests::{Broken, Client, DEADLINE, Gate, Reply, Step, Sumun, Upstream, eventually};
 
 use crate::policies;
 
@@ -94,6 +94,62 @@ async fn a_tunnel_reset_by_either_side_frees_its_permit() {
         client.rest().await;
         sumun.idle(DEADLINE).await;
     }
+}
+
+/// A client that has more to say is not watched for its end: the 101 finds it gone.
+#[tokio::test]
+async fn a_client_that_has_left_when_the_101_comes_frees_its_permit() {
+    let gate = Gate::closed();
+    let reply = accepts().behind(&gate);
+    let upstream = Upstream::start(move |_| reply.clone()).await;
+    let sumun = Sumun::start(&one_slot(&upstream.url())).await;
+    let mut client = Client::connect(sumun.address()).await;
+    client.send(format!("{HANDSHAKE}GET / HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+    upstream.arrived(1).await;
+    client.reset();
+    gate.open();
+    sumun.idle(DEADLINE).await;
+    upstream.idle(DEADLINE).await;
+    let again = Client::connect(sumun.address()).await.exchange(HANDSHAKE).await;
+    assert_eq!(again.status, 101);
+}
+
+/// Bytes that came before the 101 belong to the tunnel, wherever the gateway held them.
+#[tokio::test]
+async fn what_the_client_says_before_the_101_goes_into_the_tunnel() {
+    for early in ["", "GET / HT", "GET /whole HTTP/1.1\r\nhost: a\r\n\r\nGET /par"] {
+        let gate = Gate::closed();
+        let reply = accepts().behind(&gate);
+        let upstream = Upstream::start(move |_| reply.clone()).await;
+        let sumun = Sumun::start(&one_slot(&upstream.url())).await;
+        let mut client = Client::connect(sumun.address()).await;
+        client.send(format!("{HANDSHAKE}{early}")).await;
+        upstream.arrived(1).await;
+        gate.open();
+        assert_eq!(client.head().await.expect("a 101").word(1), "101");
+        client.send("late").await;
+        let said = format!("{early}late");
+        let heard = client.take(said.len()).await.expect("an echo");
+        assert_eq!(String::from_utf8_lossy(&heard), said);
+    }
+}
+
+/// What is neither a request nor, before the 101, a tunnel's bytes is never turned into either.
+#[tokio::test]
+async fn a_client_that_says_nonsense_before_the_101_gets_no_tunnel() {
+    let gate = Gate::closed();
+    let reply = accepts().behind(&gate);
+    let upstream = Upstream::start(move |_| reply.clone()).await;
+    let sumun = Sumun::start(&one_slot(&upstream.url())).await;
+    let mut client = Client::connect(sumun.address()).await;
+    client.send([HANDSHAKE.as_bytes(), b"\x81\x02hi"].concat()).await;
+    upstream.arrived(1).await;
+    gate.open();
+    client.rest().await;
+    sumun.idle(DEADLINE).await;
+    upstream.idle(DEADLINE).await;
+    let sent = String::from_utf8_lossy(&upstream.all_bytes()).into_owned();
+    assert!(!sent.contains("sumun-refused"), "{sent}");
 }
 
 #[tokio::test]

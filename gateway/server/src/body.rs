@@ -15,6 +15,9 @@ pub enum BodyError {
     /// The upstream's connection failed or its framing was wrong.
     #[error("upstream failed in mid-body")]
     Upstream(#[source] hyper::Error),
+    /// The upstream ended its answer before all of it was there, as if that were no error.
+    #[error("upstream ended in mid-body")]
+    UpstreamCut,
     /// The upstream sent nothing for longer than its response timeout.
     #[error("upstream sent nothing for too long")]
     UpstreamTimeout,

@@ -5,6 +5,7 @@
 //! wheel is bounded by what holds deadlines: calls in flight and connections.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -65,6 +66,17 @@ impl Deadlines {
     pub fn after(&self, duration: Duration) -> Deadline {
         let key = self.0.borrow_mut().arm(ticks(duration));
         Deadline { wheel: Rc::clone(&self.0), key }
+    }
+
+    /// Runs `future` for at most `limit`; `None` once that has passed.
+    pub async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
+        let deadline = self.after(limit);
+        let mut future = std::pin::pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => deadline.poll_expired(cx).map(|()| None),
+        })
+        .await
     }
 
     /// Moves time on by one tick and wakes what is due. Called by the core's ticker only.

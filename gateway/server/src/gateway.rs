@@ -190,7 +190,10 @@ impl Gateway {
         for (id, listener) in self.listeners.iter().enumerate() {
             let listener = listener.try_clone().context("can't share the listening socket")?;
             let (shared, telemetry) = (Arc::clone(&self.shared), Arc::clone(&self.telemetry));
-            let worker = worker::start(id, shared, move || telemetry.core(id), listener);
+            // A worker that ends by itself ends the process: its socket would go on queueing
+            // connections that nobody accepts.
+            let ended = Arc::clone(stop);
+            let worker = worker::start(id, shared, move || telemetry.core(id), listener, ended);
             workers.push(worker.context("can't start a worker thread")?);
         }
         self.addresses.write(&self.shared.settings.state)?;
@@ -261,14 +264,16 @@ impl Gateway {
             tokio::time::sleep(limit).await;
             shared.drain.cut_all();
         });
-        for worker in workers {
-            match worker.join() {
+        // All of them, before anything is said of one: the others have calls in flight.
+        let ended: Vec<_> = workers.into_iter().map(std::thread::JoinHandle::join).collect();
+        self.background.block_on(self.telemetry.flush(FLUSH_TIME_MAX));
+        self.background.shutdown_timeout(Duration::from_millis(100));
+        for ended in ended {
+            match ended {
                 Ok(ended) => ended.context("a worker failed")?,
                 Err(_) => bail!("a worker panicked"),
             }
         }
-        self.background.block_on(self.telemetry.flush(FLUSH_TIME_MAX));
-        self.background.shutdown_timeout(Duration::from_millis(100));
         tracing::info!("drained");
         Ok(())
     }

@@ -5,9 +5,6 @@ use http::header::{
     HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
-/// Fields named by one `Connection` header that are removed; more than this is refused before.
-pub const NOMINATED_MAX: usize = 32;
-
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY: HeaderName = HeaderName::from_static("proxy");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -23,6 +20,20 @@ pub const FORWARDED_FAMILY: [HeaderName; 7] = [
     HeaderName::from_static("x-forwarded-prefix"),
     HeaderName::from_static("x-real-ip"),
 ];
+
+/// Removes the family, where a client sent any of it: most do not, and looking at the names once is
+/// cheaper than asking for each.
+pub fn strip_forwarded(headers: &mut HeaderMap) {
+    let is_one = |name: &HeaderName| {
+        *name == header::FORWARDED
+            || (name.as_str().starts_with("x-") && FORWARDED_FAMILY.contains(name))
+    };
+    if headers.keys().any(is_one) {
+        for name in FORWARDED_FAMILY {
+            headers.remove(name);
+        }
+    }
+}
 
 /// Removes what concerns one connection only: the hop-by-hop fields and those that `Connection`
 /// names. `te: trailers` stays, as gRPC needs it end to end.
@@ -82,7 +93,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     ) || matches!(name.as_str(), "keep-alive" | "proxy" | "proxy-connection" | "http2-settings")
 }
 
-/// The fields that `Connection` names, but for framing and routing, which are ours to say.
+/// The fields that are there and `Connection` names, but for framing and routing, which are ours to
+/// say.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
         .get_all(CONNECTION)
@@ -90,7 +102,7 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH && *name != TE)
-        .take(NOMINATED_MAX)
+        .filter(|name| headers.contains_key(name))
         .collect()
 }
 
@@ -127,9 +139,7 @@ pub fn clean_trailers(trailers: &mut HeaderMap) {
     ] {
         trailers.remove(name);
     }
-    for name in FORWARDED_FAMILY {
-        trailers.remove(name);
-    }
+    strip_forwarded(trailers);
 }
 
 /// Joins the cookie crumbs of HTTP/2 into the one line that HTTP/1.1 allows (RFC 9113 §8.2.3).

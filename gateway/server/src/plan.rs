@@ -29,8 +29,8 @@ pub struct RoutePlan {
     pub route: Arc<Route>,
     /// Its counters.
     pub meters: Arc<RouteMeters>,
-    /// File and route, as a refusal names them: `mail.yaml#mail-receive`.
-    pub policy: Box<str>,
+    /// File and route, as a refusal names them, a JSON string: `"mail.yaml#mail-receive"`.
+    pub place_json: Box<str>,
     pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
 }
 
@@ -52,7 +52,7 @@ impl CorePlan {
                 Rc::new(RoutePlan {
                     route: Arc::clone(route),
                     meters: Arc::clone(meters),
-                    policy: format!("{}#{}", route.policy.origin.file, route.policy.name).into(),
+                    place_json: place_json(&route.policy),
                     pools: endpoints
                         .map(|endpoint| {
                             (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))
@@ -92,4 +92,8 @@ impl RoutePlan {
     pub fn pool(&self, endpoint: &Arc<Endpoint>) -> Option<&Rc<Pool>> {
         self.pools.iter().find(|(known, _)| Arc::ptr_eq(known, endpoint)).map(|(_, pool)| pool)
     }
+}
+
+fn place_json(route: &sumun_policy::policy::Route) -> Box<str> {
+    serde_json::Value::from(format!("{}#{}", route.origin.file, route.name)).to_string().into()
 }

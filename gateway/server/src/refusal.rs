@@ -4,15 +4,17 @@
 //! 504. The body is a problem (RFC 9457), `Proxy-Status` says who refused (RFC 9209), a 429 says when
 //! to come back (`Retry-After`, and the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers).
 
-use std::fmt::Write as _;
+mod text;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use sumun_engine::admission::Shed;
 use sumun_engine::quota::QuotaFull;
 
+use self::text::Text;
 use crate::body::Body;
 use crate::path::Caller;
 use crate::plan::RoutePlan;
@@ -24,6 +26,14 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const GRPC_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// Fields of a refusal at most, with room for those that hyper adds: the map never grows.
+const FIELDS_MAX: usize = 12;
+
+/// Room for a problem: most take 300 to 400 bytes.
+const PROBLEM_BYTES: usize = 448;
+
+const CONCURRENT: &str = ";qu=\"concurrent-requests\"";
 
 /// When a caller may come back to a full quota: slots free themselves call by call, so soon.
 const QUOTA_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -226,23 +236,22 @@ impl Refusal {
         trace: &Trace,
     ) -> Response<Body> {
         let row = self.code.row();
-        let mut response = if caller.grpc {
-            self.grpc_response(&row)
+        let mut response = Response::new(Body::Empty);
+        let mut headers = HeaderMap::with_capacity(FIELDS_MAX);
+        if caller.grpc {
+            self.grpc(&row, &mut headers);
         } else {
-            let problem = self.problem(&row, route, trace);
-            let mut response = Response::new(Body::Full(Bytes::from(problem)));
             *response.status_mut() = row.status;
-            let problem_json = HeaderValue::from_static("application/problem+json");
-            response.headers_mut().insert(CONTENT_TYPE, problem_json);
-            response
-        };
-        let headers = response.headers_mut();
+            *response.body_mut() = Body::Full(self.problem(&row, route, trace));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        }
         let error = self.proxy_error.unwrap_or(row.proxy_error);
-        headers
-            .insert(PROXY_STATUS, text(format!("sumun; error={error}; details=\"{}\"", row.text)));
+        let status = Text::with_capacity(96).put("sumun; error=").put(error);
+        let status = status.put("; details=\"").put(row.text).put("\"");
+        headers.insert(PROXY_STATUS, status.into_value());
         if let Some(after) = self.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
-            self.rate_limit(headers, after);
+            self.rate_limit(&mut headers, after);
         }
         if self.code == Code::MethodNotAllowed {
             let allowed = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
@@ -251,6 +260,7 @@ impl Refusal {
         if !caller.h2 && self.ends_connection() {
             headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }
+        *response.headers_mut() = headers;
         response
     }
 
@@ -266,72 +276,72 @@ impl Refusal {
         )
     }
 
-    fn grpc_response(&self, row: &Row) -> Response<Body> {
-        let mut response = Response::new(Body::Empty);
-        let headers = response.headers_mut();
+    fn grpc(&self, row: &Row, headers: &mut HeaderMap) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(GRPC_STATUS, HeaderValue::from(u16::from(row.grpc)));
-        headers.insert(GRPC_MESSAGE, text(format!("{}: {}", row.text, self.detail)));
+        let message = Text::with_capacity(96).put(row.text).put(": ").put(self.detail);
+        headers.insert(GRPC_MESSAGE, message.into_value());
         if let Some(after) = self.retry_after() {
             headers.insert(GRPC_PUSHBACK, HeaderValue::from(millis(after)));
         }
-        response
     }
 
-    fn rate_limit(&self, headers: &mut http::HeaderMap, after: Duration) {
+    fn rate_limit(&self, headers: &mut HeaderMap, after: Duration) {
         let (name, quota, unit) = match &self.limit {
             Limit::None => return,
             Limit::Shed(shed) if self.code == Code::RpsOver => ("rps", shed.limit, ";w=1"),
-            Limit::Shed(shed) => (shed.reason.signal(), shed.limit, ";qu=\"concurrent-requests\""),
-            Limit::Quota(full) => ("quota", full.limit, ";qu=\"concurrent-requests\""),
+            Limit::Shed(shed) => (shed.reason.signal(), shed.limit, CONCURRENT),
+            Limit::Quota(full) => ("quota", full.limit, CONCURRENT),
         };
-        headers.insert(RATE_LIMIT_POLICY, text(format!("\"{name}\";q={quota}{unit}")));
-        headers.insert(RATE_LIMIT, text(format!("\"{name}\";r=0;t={}", whole_seconds(after))));
+        let named = || Text::with_capacity(64).put("\"").put(name);
+        let policy = named().put("\";q=").number(quota.into()).put(unit);
+        headers.insert(RATE_LIMIT_POLICY, policy.into_value());
+        let now = named().put("\";r=0;t=").number(whole_seconds(after));
+        headers.insert(RATE_LIMIT, now.into_value());
     }
 
-    fn problem(&self, row: &Row, route: Option<&RoutePlan>, trace: &Trace) -> String {
+    /// The problem (RFC 9457). Codes, titles, details and names need no escaping: none has a quote or
+    /// a control character; the policy's place is escaped when the policy is compiled.
+    fn problem(&self, row: &Row, route: Option<&RoutePlan>, trace: &Trace) -> Bytes {
         let title = row.status.canonical_reason().unwrap_or("Refused");
-        let mut json = String::with_capacity(512);
-        // Codes, titles, details and names need no escaping: none has a quote or a control character.
-        let mut put = |args: std::fmt::Arguments<'_>| {
-            let _ = json.write_fmt(args); // writing to a String does not fail
-        };
-        put(format_args!(
-            "{{\"type\":\"urn:sumun:problem:{}\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{}\",\"code\":\"{}\"",
-            row.text,
-            row.status.as_u16(),
-            self.detail,
-            row.text,
-        ));
-        match route {
-            Some(plan) => put(format_args!(",\"route\":\"{}\"", plan.route.policy.name)),
-            None => put(format_args!(",\"route\":null")),
-        }
-        put(format_args!(",\"trace_id\":\"{:032x}\"", trace.trace_id));
-        let (signal, observed, threshold) = match &self.limit {
-            Limit::None => {
-                put(format_args!("}}"));
-                return json;
+        let text = Text::with_capacity(PROBLEM_BYTES)
+            .put("{\"type\":\"urn:sumun:problem:")
+            .put(row.text)
+            .put("\",\"title\":\"")
+            .put(title)
+            .put("\",\"status\":")
+            .number(row.status.as_u16().into())
+            .put(",\"detail\":\"")
+            .put(self.detail)
+            .put("\",\"code\":\"")
+            .put(row.text);
+        let text = match route {
+            Some(plan) => {
+                text.put("\",\"route\":\"").put(plan.route.policy.name.as_str()).put("\"")
             }
+            None => text.put("\",\"route\":null"),
+        };
+        let text = text.put(",\"trace_id\":\"").hex(trace.trace_id).put("\"");
+        let (signal, observed, threshold) = match &self.limit {
+            Limit::None => return text.put("}").into_bytes(),
             Limit::Shed(shed) => (shed.reason.signal(), shed.observed, shed.threshold),
             Limit::Quota(full) => ("concurrency", f64::from(full.in_use), f64::from(full.limit)),
         };
-        if let Some(plan) = route {
-            put(format_args!(",\"policy\":{}", serde_json::json!(plan.policy)));
-        }
-        let after = self.retry_after().map_or(0, millis);
-        put(format_args!(
-            ",\"signal\":\"{signal}\",\"observed\":{},\"threshold\":{},\"retry_after_ms\":{after}}}",
-            rounded(observed),
-            rounded(threshold),
-        ));
-        json
+        let text = match route {
+            Some(plan) => text.put(",\"policy\":").put(&plan.place_json),
+            None => text,
+        };
+        text.put(",\"signal\":\"")
+            .put(signal)
+            .put("\",\"observed\":")
+            .figure(observed)
+            .put(",\"threshold\":")
+            .figure(threshold)
+            .put(",\"retry_after_ms\":")
+            .number(self.retry_after().map_or(0, millis))
+            .put("}")
+            .into_bytes()
     }
-}
-
-/// For people: four decimals at most.
-fn rounded(value: f64) -> f64 {
-    if value.is_finite() { (value * 1e4).round() / 1e4 } else { 0.0 }
 }
 
 /// Rounded up, at least 1: zero would say "at once" (RFC 9110 §10.2.3).
@@ -342,11 +352,6 @@ fn whole_seconds(duration: Duration) -> u64 {
 /// Rounded up.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
-/// A header value from our own texts and numbers.
-fn text(value: String) -> HeaderValue {
-    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static("sumun"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One worker: a thread, its runtime and its listening socket, from start to drained.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::core::{Core, Shared};
@@ -17,32 +19,53 @@ use crate::telemetry::CoreTelemetry;
 /// Ticks between two looks at idle connections: about a second.
 const PRUNE_TICKS: u64 = 32;
 
-/// Starts a worker. Its thread ends when the drain has, or when it could not begin.
+/// Starts a worker. Its thread ends when the drain has, or when it could not go on; `ended` is told
+/// in any case.
 pub fn start(
     id: usize,
     shared: Arc<Shared>,
     telemetry: impl FnOnce() -> CoreTelemetry + Send + 'static,
     listener: TcpListener,
+    ended: Arc<Notify>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("sumun-worker-{id}")).spawn(move || {
+        let _told = Told(ended);
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         runtime.block_on(async move {
             let core = Rc::new(Core::new(shared, telemetry()));
-            tokio::task::spawn_local(tick(Rc::clone(&core)));
-            listen::accept(Rc::clone(&core), listener).await?;
-            core.connections.close();
+            // No task of its own: a worker without time would hold everybody up for ever, so a
+            // panic of the one is the end of the other.
             tokio::select! {
-                () = core.connections.wait() => {}
-                () = core.shared.drain.cut() => {}
+                served = serve(&core, listener) => served,
+                never = tick(&core) => match never {},
             }
-            Ok(())
         })
     })
 }
 
+/// Accepts until the drain, then waits for what is under way.
+async fn serve(core: &Rc<Core>, listener: TcpListener) -> io::Result<()> {
+    listen::accept(Rc::clone(core), listener).await?;
+    core.connections.close();
+    tokio::select! {
+        () = core.connections.wait() => {}
+        () = core.shared.drain.cut() => {}
+    }
+    Ok(())
+}
+
+/// Tells that a worker's thread has ended, also where it panicked.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 /// Moves the worker's coarse time on.
-async fn tick(core: Rc<Core>) {
+async fn tick(core: &Core) -> Infallible {
     let mut interval = tokio::time::interval(TICK);
     // Late ticks are caught up: deadlines are counted in ticks.
     interval.set_missed_tick_behavior(MissedTickBehavior::Burst);

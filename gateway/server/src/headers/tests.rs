@@ -41,6 +41,15 @@ fn what_concerns_one_connection_ends_here() {
 }
 
 #[test]
+fn however_many_fields_connection_names_none_of_them_passes() {
+    let many: Vec<String> = (0..200).map(|n| format!("x-{n}")).collect();
+    let mut headers =
+        fields(&[("connection", &format!("{}, x-secret", many.join(", "))), ("x-secret", "1")]);
+    strip_hop_by_hop(&mut headers);
+    assert!(headers.is_empty(), "{headers:?}");
+}
+
+#[test]
 fn connection_does_not_name_framing_or_host_away() {
     let mut headers = fields(&[
         ("host", "a"),

@@ -23,7 +23,7 @@ pub struct Connection {
     pub h2: bool,
     /// Calls begun and not settled.
     pub calls: Cell<u32>,
-    /// Tick of the last byte that moved in either direction, or of the last settled call.
+    /// Tick of the last settled call, on HTTP/1 also of the last byte that moved in either direction.
     pub moved_tick: Cell<u64>,
     /// Tick at which an incomplete request head began; 0: none.
     pub head_tick: Cell<u64>,
@@ -33,6 +33,8 @@ pub struct Connection {
     pub refused: Cell<Option<Unreadable>>,
     /// Set by an accepted upgrade: what to do with the bytes once hyper lets go of the connection.
     pub tunnel: RefCell<Option<Tunnel>>,
+    /// An answer without a length was cut: only a reset tells the client so.
+    pub cut: Cell<bool>,
     /// Bytes of the answer under way that hyper was handed and the socket has not taken.
     unwritten: Cell<usize>,
     /// The answer's body, waiting for the socket to take some.
@@ -75,6 +77,7 @@ impl Connection {
             stalled_tick: Cell::new(0),
             refused: Cell::new(None),
             tunnel: RefCell::new(None),
+            cut: Cell::new(false),
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),
         }

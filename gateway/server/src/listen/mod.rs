@@ -35,9 +35,9 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
 /// What a client over the bound on connections gets. Written without reading its request.
 const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\nproxy-status: sumun; error=connection_limit_reached\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 135\r\n\r\n\
-    {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
-    \"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 163\r\n\r\n\
+    {\"type\":\"urn:sumun:problem:gateway_overloaded\",\"title\":\"Service Unavailable\",\
+    \"status\":503,\"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
 
 /// Binds one listening socket per worker. Port 0: the first socket picks, the others follow.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
@@ -108,15 +108,17 @@ fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
                 shake_hands(core, stream, peer).await;
             });
         }
-        None => refuse(stream),
+        // Within TLS nothing can be said before a handshake, which is what there is no room for.
+        None if core.shared.tls.is_some() => {}
+        None => refuse(&stream),
     }
 }
 
 /// Tells one client that there is no room. Bounded: what doesn't fit the socket's buffer is not sent.
-fn refuse(stream: TcpStream) {
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = io::Write::write(&mut stream, OVER_THE_BOUND);
-    }
+fn refuse(stream: &TcpStream) {
+    let _ = stream.try_write(OVER_THE_BOUND);
+    // A close with bytes unread is a reset, which may overtake the answer.
+    let _ = stream.try_read(&mut [0; 4096]);
 }
 
 async fn shake_hands(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
@@ -124,11 +126,13 @@ async fn shake_hands(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
         return serve::serve(core, Transport::Plain(stream), peer, None).await;
     };
     let limit = core.shared.settings.limits.header_time;
-    let Ok(Ok(mut stream)) = tokio::time::timeout(limit, acceptor.accept(stream)).await else {
-        return;
+    let shaking = async {
+        let mut stream = acceptor.accept(stream).await?;
+        stream.flush().await?;
+        io::Result::Ok(stream)
     };
+    let Some(Ok(stream)) = core.deadlines.within(limit, shaking).await else { return };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let _ = stream.flush().await;
     serve::serve(core, Transport::Tls(Box::new(stream.into())), peer, Some(h2)).await;
 }
 
@@ -158,5 +162,19 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OVER_THE_BOUND;
+
+    #[test]
+    fn what_a_client_over_the_bound_gets_is_whole() {
+        let text = str::from_utf8(OVER_THE_BOUND).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["code"], "gateway_overloaded");
     }
 }

@@ -63,9 +63,13 @@ pub async fn serve(
     h2: Option<bool>,
 ) {
     let mut transport = transport;
-    let sniff = sniff(&mut transport, h2);
+    let told = tokio::select! {
+        biased;
+        told = sniff(&core, &mut transport, h2) => told,
+        () = leave(&core) => None,
+    };
+    let Some((h2, sniffed)) = told else { return };
     let limits = &core.shared.settings.limits;
-    let Some(Ok((h2, sniffed))) = within(&core, limits.idle, sniff).await else { return };
     let tls = matches!(transport, Transport::Tls(_));
     let connection = Rc::new(Connection::new(peer, tls, h2, core.deadlines.tick()));
     let screen = (!h2).then(|| {
@@ -84,34 +88,34 @@ pub async fn serve(
     }
 }
 
-/// `None` once the limit has passed.
-async fn within<F: Future>(core: &Core, limit: Duration, future: F) -> Option<F::Output> {
-    let deadline = core.deadlines.after(limit);
-    let mut future = std::pin::pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => deadline.poll_expired(cx).map(|()| None),
-    })
-    .await
+/// Which protocol the client speaks, with what was read to tell. `None` where it doesn't say so in
+/// time: it may idle before its first byte, but what has begun must come on.
+async fn sniff(
+    core: &Core,
+    transport: &mut Transport,
+    known: Option<bool>,
+) -> Option<(bool, Bytes)> {
+    if let Some(h2) = known {
+        return Some((h2, Bytes::new()));
+    }
+    let (limits, deadlines) = (&core.shared.settings.limits, &core.deadlines);
+    let mut bytes = BytesMut::with_capacity(H2_PREFACE.len());
+    deadlines.within(limits.idle, sniff_more(transport, &mut bytes)).await?.ok()?;
+    let rest = async {
+        while bytes.len() < H2_PREFACE.len() && H2_PREFACE.starts_with(&bytes) {
+            sniff_more(transport, &mut bytes).await?;
+        }
+        io::Result::Ok(())
+    };
+    deadlines.within(limits.header_time, rest).await?.ok()?;
+    Some((bytes == H2_PREFACE, bytes.freeze()))
 }
 
-/// Which protocol the client speaks, with what was read to tell.
-async fn sniff(transport: &mut Transport, known: Option<bool>) -> io::Result<(bool, Bytes)> {
-    if let Some(h2) = known {
-        return Ok((h2, Bytes::new()));
-    }
-    let mut bytes = BytesMut::with_capacity(H2_PREFACE.len());
-    loop {
-        if bytes.len() == H2_PREFACE.len() && bytes == H2_PREFACE {
-            return Ok((true, bytes.freeze()));
-        }
-        if !H2_PREFACE.starts_with(&bytes) {
-            return Ok((false, bytes.freeze()));
-        }
-        let mut left = (&mut *transport).take((H2_PREFACE.len() - bytes.len()) as u64);
-        if left.read_buf(&mut bytes).await? == 0 {
-            return Ok((false, bytes.freeze()));
-        }
+async fn sniff_more(transport: &mut Transport, bytes: &mut BytesMut) -> io::Result<()> {
+    let mut left = transport.take((H2_PREFACE.len() - bytes.len()) as u64);
+    match left.read_buf(bytes).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
     }
 }
 
@@ -139,16 +143,25 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         hyper.poll_without_shutdown(cx).map(Some)
     })
     .await;
-    let Some(Ok(())) = served else { return };
+    // Also where it failed: a tunnel left here would hold its connection, and that the tunnel.
+    let tunnel = connection.tunnel.take();
     let parts = hyper.into_parts();
-    let tunnel = connection.tunnel.borrow_mut().take();
-    let mut client = parts.io.into_inner().into_transport();
+    let wire = parts.io.into_inner();
+    let Some(Ok(())) = served else {
+        if connection.cut.get() {
+            wire.into_transport().reset();
+        }
+        return;
+    };
     if let Some(tunnel) = tunnel {
         drop(guard);
-        tunnel::run(core, client, parts.read_buf, tunnel).await;
+        if let Some((client, early)) = wire.into_tunnel(parts.read_buf) {
+            tunnel::run(core, client, early, tunnel).await;
+        }
     } else {
+        let mut client = wire.into_transport();
         let closing = poll_fn(|cx| tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut client), cx));
-        let _ = within(core, Duration::from_secs(1), closing).await;
+        let _ = core.deadlines.within(Duration::from_secs(1), closing).await;
         linger(core, client).await;
     }
 }
@@ -179,7 +192,7 @@ async fn linger(core: &Core, mut client: Transport) {
             }
         }
     };
-    within(core, TIME_MAX, drop_rest).await;
+    core.deadlines.within(TIME_MAX, drop_rest).await;
 }
 
 async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
@@ -261,6 +274,13 @@ impl Guard {
             self.deadline.reset(TICK * u32::try_from(next).unwrap_or(u32::MAX));
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Guard {
+    /// A panic between an accepted upgrade and its tunnel frees the call like any other end.
+    fn drop(&mut self) {
+        drop(self.connection.tunnel.take());
     }
 }
 

@@ -3,10 +3,15 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
+
+/// Silence on a watched connection before its peer's kernel is asked for a sign of life.
+const PEER_SILENCE: Duration = Duration::from_mins(1);
 
 /// A connected byte stream.
 pub enum Transport {
@@ -14,6 +19,31 @@ pub enum Transport {
     Plain(TcpStream),
     /// TLS over TCP. Boxed: its state is a kilobyte that plain connections need not carry.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// Closes with a reset: what was sent is not all there was to send.
+    pub fn reset(self) {
+        // Where it can't be set the connection closes all the same.
+        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Lets the kernel find out whether the peer is still there, for connections without deadlines.
+    pub fn watch_peer(&self) {
+        let probes = TcpKeepalive::new()
+            .with_time(PEER_SILENCE)
+            .with_interval(PEER_SILENCE / 6)
+            .with_retries(3);
+        // Where it can't be set, the peer's end is noticed when something is sent to it.
+        let _ = SockRef::from(self.tcp()).set_tcp_keepalive(&probes);
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
 }
 
 macro_rules! each {

@@ -23,9 +23,12 @@ const HALF_CLOSED_TIME_MAX: Duration = Duration::from_secs(5);
 /// Runs the tunnel to its end; then the call that opened it is settled.
 ///
 /// It ends when both sides have closed, a while after one has, when either fails, or when the
-/// drain's limit has passed.
+/// drain's limit has passed. A tunnel may be silent for as long as both peers are there.
 pub async fn run(core: &Rc<Core>, client: Transport, client_early: Bytes, tunnel: Tunnel) {
     let mut settlement = tunnel.settlement;
+    // A peer that vanished without a word would hold the call's permit for ever.
+    client.watch_peer();
+    tunnel.upstream.watch_peer();
     let (from_client, to_client) = tokio::io::split(client);
     let (from_upstream, to_upstream) = tokio::io::split(tunnel.upstream);
     let (sent, received) = (Cell::new(0), Cell::new(0));

@@ -21,12 +21,12 @@ use crate::screen::{Malformed, Part, RequestScreen};
 
 /// Bytes of one read: one less than a power of two, since hyper doubles its buffer when a read has
 /// filled it, and every piece of a body that waits somewhere pins the buffer it was read into.
-const READ_BYTES_MAX: usize = WINDOW_BYTES - 1;
+const READ_BYTES_MAX: usize = 16 * 1024 - 1;
 
-/// Bytes of an answer's body that may wait to be written before more of it is
-/// asked for. What a client that stops reading or an upstream that stops taking holds is a small
-/// multiple of this, however large hyper's own bounds must be for a large head.
-pub const WINDOW_BYTES: usize = 16 * 1024;
+/// Bytes of an answer's body that may wait to be written before more of it is asked for: two pieces
+/// of an upstream's read, so that they leave in one write. This bounds what a client that stops
+/// reading holds, however large hyper's own bound must be for a large head.
+pub const WINDOW_BYTES: usize = 32 * 1024;
 
 /// Path of the request that stands in for a malformed one. Only answered with a refusal, and only
 /// on a connection that is refused; elsewhere it is a path like any other.
@@ -85,6 +85,19 @@ impl Wire {
         self.transport.into_inner()
     }
 
+    /// The transport and what was read from it and not acted on, `taken` by hyper first: with an
+    /// accepted upgrade that is the tunnel's. `None` where some of it could be neither a request nor
+    /// told apart from one.
+    pub fn into_tunnel(self, taken: Bytes) -> Option<(Transport, Bytes)> {
+        if self.state != State::Open || self.connection.refused.get().is_some() {
+            return None;
+        }
+        let kept = [&taken[..], &self.ready, &self.held, &self.sniffed];
+        let early =
+            if kept[1..].iter().all(|part| part.is_empty()) { taken } else { kept.concat().into() };
+        Some((self.transport.into_inner(), early))
+    }
+
     /// Puts the stand-in request in the place of what is being read.
     fn refuse(&mut self, why: Unreadable) {
         self.held = BytesMut::new();
@@ -104,7 +117,8 @@ impl Wire {
             buf.put_slice(&self.sniffed.split_to(n));
         }
         let n = buf.filled().len() - before;
-        if n > 0 {
+        // HTTP/2 also moves without a call: pings, ours among them, must not keep it from idling.
+        if n > 0 && self.screen.is_some() {
             self.connection.moved_tick.set(self.deadlines.tick());
         }
         Poll::Ready(Ok(n))
@@ -201,7 +215,9 @@ impl Wire {
         let tick = self.deadlines.tick();
         match &result {
             Poll::Ready(Ok(n)) => {
-                self.connection.moved_tick.set(tick);
+                if self.screen.is_some() {
+                    self.connection.moved_tick.set(tick);
+                }
                 self.connection.stalled_tick.set(0);
                 self.connection.note_written(*n);
             }

@@ -101,18 +101,14 @@ fn forwarded_family(call: &Call, head: &mut request::Parts, host: &HeaderValue) 
     let trusted = call.trusts_peer();
     if trusted {
         fields.append(X_FORWARDED_FOR, call.connection.forwarded_for.clone());
-        if fields.contains_key(&X_FORWARDED_PROTO) && fields.contains_key(&X_FORWARDED_HOST) {
-            return;
-        }
     } else {
-        for name in headers::FORWARDED_FAMILY {
-            fields.remove(name);
-        }
+        headers::strip_forwarded(fields);
         fields.insert(X_FORWARDED_FOR, call.connection.forwarded_for.clone());
     }
+    // Each by itself: a proxy that terminates TLS often says the scheme and leaves the host.
     let proto = if call.connection.tls { "https" } else { "http" };
-    fields.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
-    fields.insert(X_FORWARDED_HOST, host.clone());
+    fields.entry(X_FORWARDED_PROTO).or_insert_with(|| HeaderValue::from_static(proto));
+    fields.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
 }
 
 /// Idempotent (RFC 9110 §9.2.2) and without a body: may be sent twice.
@@ -212,7 +208,8 @@ async fn finish(
     // The upstream's version is its own affair; the client is answered in the client's.
     head.version = Version::HTTP_11;
     if let Some(upgraded) = answer.upgraded {
-        let Ok((upstream, early)) = upgraded.await else {
+        let limit = plan.route.upstream.policy.timeout.response;
+        let Some(Ok((upstream, early))) = call.core.deadlines.within(limit, upgraded).await else {
             return Err(Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed"));
         };
         call.tunnel = Some((upstream, early));

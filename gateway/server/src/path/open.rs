@@ -42,6 +42,8 @@ pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refus
     }
     let websocket = head.version == Version::HTTP_11
         && head.method == Method::GET
+        // A body would still be under way when the tunnel begins.
+        && http_body::Body::is_end_stream(&body)
         && headers::asks_websocket(&head.headers);
     headers::strip_hop_by_hop(&mut head.headers);
     Ok(Opened { head, body, authority, path_doubt, websocket })

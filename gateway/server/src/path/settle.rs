@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body as _, Frame, SizeHint};
 use sumun_engine::admission::Slot;
 use sumun_engine::endpoint::Load;
@@ -115,7 +116,13 @@ impl http_body::Body for Settled {
                     this.complete();
                 }
             }
-            Some(Err(_)) => this.settlement = None,
+            Some(Err(_)) => {
+                if let Some(settlement) = this.settlement.take() {
+                    // Without chunks an orderly close would be the end of the answer.
+                    let unframed = settlement.record.version == Version::HTTP_10;
+                    settlement.connection.cut.set(unframed);
+                }
+            }
             None => {
                 this.complete();
                 this.settlement = None;

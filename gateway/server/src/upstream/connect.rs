@@ -110,7 +110,18 @@ fn is_forbidden(address: &SocketAddr, own: &[SocketAddr]) -> bool {
         IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast() || ip.is_multicast(),
         IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_multicast(),
     };
-    link_local || own.contains(address)
+    link_local || own.iter().any(|own| is_same(own, address))
+}
+
+/// Whether a connection to `address` arrives at the listener `own`: the unspecified address stands
+/// for all of this machine's on a listener, and for loopback on a connection.
+fn is_same(own: &SocketAddr, address: &SocketAddr) -> bool {
+    let (listener, target) = (own.ip().to_canonical(), address.ip().to_canonical());
+    let is_local = target.is_loopback() || target.is_unspecified();
+    own.port() == address.port()
+        && (listener == target
+            || (listener.is_unspecified() && is_local)
+            || (listener.is_loopback() && target.is_unspecified()))
 }
 
 #[cfg(test)]
@@ -119,13 +130,19 @@ mod tests {
 
     #[test]
     fn no_upstream_is_link_local_or_the_gateway_itself() {
-        let own = ["127.0.0.1:9900".parse().unwrap()];
+        let own = ["127.0.0.1:9900".parse().unwrap(), "0.0.0.0:9902".parse().unwrap()];
         for (address, forbidden) in [
             ("169.254.169.254:80", true),
             ("[::ffff:169.254.169.254]:80", true),
             ("[fe80::1]:80", true),
             ("127.0.0.1:9900", true),
+            ("[::ffff:127.0.0.1]:9900", true),
+            ("0.0.0.0:9900", true),
+            ("[::]:9900", true),
             ("127.0.0.1:9901", false),
+            ("127.1.2.3:9902", true),
+            ("[::1]:9902", true),
+            ("10.1.2.3:9902", false),
             ("10.1.2.3:80", false),
         ] {
             assert_eq!(is_forbidden(&address.parse().unwrap(), &own), forbidden, "{address}");

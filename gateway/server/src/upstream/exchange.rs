@@ -14,6 +14,7 @@ use super::pool::{Connection1, Lease, Pool};
 use super::receive::UpstreamBody;
 use super::send::{Progress, RequestBody};
 use crate::core::Core;
+use crate::deadline::{TICK, ticks};
 use crate::headers;
 use crate::listen::transport::Transport;
 use crate::refusal::Code;
@@ -69,7 +70,7 @@ impl Exchange<'_> {
         };
         match lease {
             Lease::Http1(connection) => self.run_h1(connection, request).await,
-            Lease::Http2(sender) => self.run_h2(sender, request).await,
+            Lease::Http2 { sender, reused } => self.run_h2(sender, reused, request).await,
         }
     }
 
@@ -91,20 +92,23 @@ impl Exchange<'_> {
             }
             None => return Err(too_slow()),
         };
-        let mut upgraded = None;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             if !asked_upgrade {
                 return Err(malformed());
             }
-            upgraded = connection.upgraded.take();
+            return Ok(Answer {
+                response: self.receive(response, None),
+                upgraded: connection.upgrade(),
+            });
         }
-        let lease = upgraded.is_none().then(|| (connection, Rc::clone(self.pool)));
-        Ok(Answer { response: self.receive(response, lease), upgraded })
+        let lease = Some((connection, Rc::clone(self.pool)));
+        Ok(Answer { response: self.receive(response, lease), upgraded: None })
     }
 
     async fn run_h2(
         self,
         mut sender: hyper::client::conn::http2::SendRequest<RequestBody>,
+        reused: bool,
         mut request: Request<RequestBody>,
     ) -> Result<Answer, Failed> {
         to_h2(&mut request, self.pool.endpoint().tls);
@@ -115,29 +119,28 @@ impl Exchange<'_> {
             }
             Some(Err(mut error)) => {
                 let unsent = error.take_message();
-                // A stream refused by GOAWAY was not processed, on whatever connection.
-                Err(self.failed(error.error(), unsent, true))
+                Err(self.failed(error.error(), unsent, reused))
             }
             None => Err(too_slow()),
         }
     }
 
-    /// `None` once the response timeout has passed with the request sent, or with nothing of it sent.
+    /// `None` once the response timeout has passed since the request last moved: an upload that does
+    /// is bounded by the client's least rate instead.
     async fn head<F: Future>(&self, sending: F) -> Option<F::Output> {
         let mut sending = std::pin::pin!(sending);
-        let deadline = self.core.deadlines.after(self.timeout.response);
-        let mut sent_before = self.sent.bytes.get();
+        let deadlines = &self.core.deadlines;
+        let deadline = deadlines.after(self.timeout.response);
+        let (begun, limit) = (deadlines.tick(), ticks(self.timeout.response));
         poll_fn(|cx| match sending.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => {
                 while deadline.poll_expired(cx).is_ready() {
-                    let bytes = self.sent.bytes.get();
-                    if self.sent.finished.get() || bytes == sent_before {
+                    let waited = deadlines.tick() - self.sent.moved_tick.get().max(begun);
+                    if waited >= limit {
                         return Poll::Ready(None);
                     }
-                    // An upload that moves: the client's least rate is what bounds it.
-                    sent_before = bytes;
-                    deadline.reset(self.timeout.response);
+                    deadline.reset(TICK * u32::try_from(limit - waited).unwrap_or(u32::MAX));
                 }
                 Poll::Pending
             }
@@ -189,8 +192,11 @@ fn malformed() -> Failed {
 
 /// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3).
 fn to_h1(request: &mut Request<RequestBody>) {
+    let from_h2 = request.version() == http::Version::HTTP_2;
     *request.version_mut() = http::Version::HTTP_11;
-    headers::join_cookies(request.headers_mut());
+    if from_h2 {
+        headers::join_cookies(request.headers_mut());
+    }
 }
 
 /// HTTP/2 towards the upstream: `:authority` from `Host`, no connection-specific fields.

@@ -11,6 +11,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sumun_policy::policy::{Endpoint, Protocol};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::connect::{ConnectError, connect};
 use super::send::RequestBody;
@@ -74,14 +75,21 @@ pub struct Connection1 {
     pub(super) upgraded: Option<oneshot::Receiver<(Transport, Bytes)>>,
     /// Whether it has carried a call before: only then may a failure mean "closed meanwhile".
     pub(super) reused: bool,
+    /// What drives it; `None` once it may outlive the lease.
+    task: Option<AbortHandle>,
 }
 
 /// A connection for one call.
 pub enum Lease {
     /// Its own until the answer has ended.
     Http1(Connection1),
-    /// Shared with other calls.
-    Http2(http2::SendRequest<RequestBody>),
+    /// Shared with other calls; `reused`: it was there before this call.
+    Http2 {
+        /// Its sending side.
+        sender: http2::SendRequest<RequestBody>,
+        /// Whether a failure may mean "closed meanwhile".
+        reused: bool,
+    },
 }
 
 // === impl Pools ===
@@ -122,25 +130,20 @@ impl Pool {
         &self.endpoint
     }
 
-    /// A connection: a reused one unless `fresh`, else a new one within `limit`.
+    /// A connection within `limit`: a reused one unless `fresh`, else a new one.
     pub async fn lease(
         &self,
         core: &Core,
         limit: Duration,
         fresh: bool,
     ) -> Result<Lease, ConnectError> {
-        if !fresh && let Some(lease) = self.reuse(core).await {
-            return Ok(lease);
-        }
-        let deadline = core.deadlines.after(limit);
-        let mut connecting = std::pin::pin!(self.connect(core));
-        poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            std::task::Poll::Pending => {
-                deadline.poll_expired(cx).map(|()| Err(ConnectError::Timeout))
+        let leasing = async {
+            match if fresh { None } else { self.reuse(core).await } {
+                Some(lease) => Ok(lease),
+                None => self.connect(core).await,
             }
-            done @ std::task::Poll::Ready(_) => done,
-        })
-        .await
+        };
+        core.deadlines.within(limit, leasing).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
     /// Takes a connection back after an answer that ended exactly.
@@ -161,7 +164,7 @@ impl Pool {
             if let Some(mut sender) = sender
                 && sender.ready().await.is_ok()
             {
-                return Some(Lease::Http2(sender));
+                return Some(Lease::Http2 { sender, reused: true });
             }
         }
         let oldest = core.deadlines.tick().saturating_sub(ticks(IDLE_TIME_MAX));
@@ -183,7 +186,7 @@ impl Pool {
         if h2 {
             let sender = shake_hands_h2(transport).await?;
             *self.shared.borrow_mut() = Some(sender.clone());
-            Ok(Lease::Http2(sender))
+            Ok(Lease::Http2 { sender, reused: false })
         } else {
             shake_hands_h1(transport).await.map(Lease::Http1)
         }
@@ -201,6 +204,26 @@ impl Pool {
     }
 }
 
+// === impl Connection1 ===
+
+impl Connection1 {
+    /// After a 101: where the connection comes out once hyper lets go of it.
+    pub(super) fn upgrade(mut self) -> Option<oneshot::Receiver<(Transport, Bytes)>> {
+        self.task = None;
+        self.upgraded.take()
+    }
+}
+
+impl Drop for Connection1 {
+    /// Nobody will use it again, so it closes now, whatever its other direction waits for: an
+    /// upstream that answers early and then neither reads nor closes would keep it for ever.
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
 async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectError> {
     let limits = HeadLimits { head_bytes_max: H1_BUFFER_BYTES, headers_max: H1_HEADERS_MAX };
     let line = Line::new(ResponseScreen::new(limits).into());
@@ -212,7 +235,7 @@ async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectErro
         .await
         .map_err(ConnectError::Http)?;
     let (upgraded, upgrade) = oneshot::channel();
-    tokio::task::spawn_local(async move {
+    let driven = tokio::task::spawn_local(async move {
         // A failure shows in the call that uses the connection.
         if poll_fn(|cx| connection.poll_without_shutdown(cx)).await.is_ok() {
             let parts = connection.into_parts();
@@ -220,7 +243,8 @@ async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectErro
             let _ = upgraded.send((parts.io.into_inner().into_transport(), parts.read_buf));
         }
     });
-    Ok(Connection1 { sender, line, upgraded: Some(upgrade), reused: false })
+    let task = Some(driven.abort_handle());
+    Ok(Connection1 { sender, line, upgraded: Some(upgrade), reused: false, task })
 }
 
 async fn shake_hands_h2(

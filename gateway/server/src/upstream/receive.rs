@@ -23,6 +23,8 @@ pub struct UpstreamBody {
     core: Rc<Core>,
     /// The connection to give back; `None` for HTTP/2, or once given back.
     lease: Option<(Connection1, Rc<Pool>)>,
+    /// Whether it comes over HTTP/2.
+    over_h2: bool,
     /// The request's own body: while it is under way the connection is not idle.
     sent: Rc<Progress>,
     silence_max: Duration,
@@ -38,11 +40,23 @@ impl UpstreamBody {
         sent: Rc<Progress>,
         silence_max: Duration,
     ) -> Self {
-        let mut body = Self { incoming, core, lease, sent, silence_max, waiting: None };
+        let over_h2 = lease.is_none();
+        let mut body = Self { incoming, core, lease, over_h2, sent, silence_max, waiting: None };
         if body.incoming.is_end_stream() {
             body.give_back();
         }
         body
+    }
+
+    /// hyper takes an HTTP/2 stream that was reset with `NO_ERROR` for ended, since a server may
+    /// reset the rest of an upload so (RFC 9113 §8.1). Where all was sent it ended nothing but the
+    /// answer, and before all of it was there.
+    fn is_cut_short(&self) -> bool {
+        !self.incoming.is_end_stream()
+            && match self.incoming.size_hint().exact() {
+                Some(left) => left > 0,
+                None => self.over_h2 && self.sent.finished.get(),
+            }
     }
 
     fn give_back(&mut self) {
@@ -70,6 +84,7 @@ impl http_body::Body for UpstreamBody {
         };
         this.waiting = None;
         Poll::Ready(match polled {
+            None if this.is_cut_short() => Some(Err(BodyError::UpstreamCut)),
             None => {
                 this.give_back();
                 None

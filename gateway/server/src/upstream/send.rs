@@ -53,6 +53,8 @@ pub struct Progress {
     pub finished: Cell<bool>,
     /// Bytes handed on.
     pub bytes: Cell<u64>,
+    /// The core's tick at which it last moved or ended; 0: it has not.
+    pub moved_tick: Cell<u64>,
     /// Why the client is to blame that it ended early.
     pub failed: Cell<Option<Code>>,
 }
@@ -133,6 +135,7 @@ impl Inbound {
                 return Poll::Ready(Some(Err(self.fail(Code::RequestTimeout, BodyError::TooSlow))));
             }
         }
+        self.progress.moved_tick.set(self.deadlines.tick());
         Poll::Ready(match polled {
             None => {
                 self.progress.finished.set(true);
@@ -151,7 +154,9 @@ impl Inbound {
                 if bytes > self.bytes_max {
                     return Err(self.fail(Code::BodyTooLarge, BodyError::TooLarge));
                 }
-                if self.incoming.is_end_stream() {
+                // With a known length nobody asks for the end that HTTP/2 may tell in another frame.
+                let is_whole = self.incoming.size_hint().exact() == Some(0);
+                if is_whole || self.incoming.is_end_stream() {
                     self.progress.finished.set(true);
                 }
                 Ok(Frame::data(data))
