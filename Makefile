@@ -22,7 +22,8 @@ test:
 check: ui-check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --locked -p sumun-tests --test gateway -- tidy readme deploy
+	cargo build --workspace --locked --tests --bin sumun
+	SUMUN_BIN=$(abspath $(TARGET))/debug/sumun cargo test --workspace --locked --test gateway -- tidy:: readme:: deploy::
 
 bench:
 	tests/bench/run

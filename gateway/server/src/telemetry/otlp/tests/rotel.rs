@@ -4,13 +4,16 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Includes the time a busy machine needs to start it.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// It is rare that a port is taken in between; twice in a row something else is wrong.
+const STARTS_MAX: usize = 3;
 
 /// A running receiver; ends when dropped.
 pub struct Rotel {
@@ -21,10 +24,17 @@ pub struct Rotel {
 }
 
 impl Rotel {
+    /// Chooses other ports where somebody takes one before the receiver does.
     pub fn start() -> Self {
         let agent = agent();
+        let mut starts = (0..STARTS_MAX).filter_map(|_| Self::start_once(&agent));
+        starts.next().expect("two ports that stay free")
+    }
+
+    /// `None` where it ends instead of listening.
+    fn start_once(agent: &Path) -> Option<Self> {
         let (grpc_port, http_port) = free_ports();
-        let mut child = Command::new(&agent)
+        let mut child = Command::new(agent)
             .args(["start", "--exporter", "blackhole", "--debug-log-verbosity", "detailed"])
             .args(["--debug-log", "traces", "--debug-log", "metrics"])
             .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc_port}")])
@@ -43,15 +53,22 @@ impl Rotel {
                 shared.1.notify_all();
             }
         });
-        let rotel = Self { child, grpc_port, http_port, printed };
+        let mut rotel = Self { child, grpc_port, http_port, printed };
         for port in [grpc_port, http_port] {
             let until = Instant::now() + PATIENCE;
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
                 assert!(Instant::now() < until, "the receiver listens: {}", rotel.text());
+                if rotel.has_ended() {
+                    return None;
+                }
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        rotel
+        (!rotel.has_ended()).then_some(rotel)
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// What it printed so far.
