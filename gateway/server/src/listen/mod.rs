@@ -6,6 +6,7 @@
 
 pub mod connection;
 mod serve;
+pub mod streams;
 pub mod tls;
 pub mod transport;
 pub mod tunnel;
