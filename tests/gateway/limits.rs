@@ -121,6 +121,39 @@ async fn point_08_an_idle_connection_is_closed() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
+/// A stream whose window stays shut, beside others that go on.
+#[tokio::test]
+async fn point_08_a_stream_that_is_not_read_is_reset_and_frees_its_call() {
+    let upstream = Upstream::start(|seen| match seen.target() {
+        "/large" => Reply::promise(1_000_000).then(Step::Fill(1_000_000)),
+        _ => Reply::ok("ok"),
+    })
+    .await;
+    let sumun = Sumun::with()
+        .policy("policy.yaml", &policies::function(&upstream.url(), "reserved: 2"))
+        .settings("limits: { idle: 1s }\n")
+        .start()
+        .await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(16 * 1024).initial_connection_window_size(1024 * 1024);
+    let client = H2Client::connect_with(sumun.address(), &builder).await;
+    let opened = client.open(H2Client::request("GET", "/large", &[]), true).await;
+    let answer = opened.expect("a stream").0.await.expect("a head");
+    assert_eq!(answer.status(), 200);
+    eventually("the call is freed", DEADLINE, async || {
+        assert_eq!(client.get("/small").await.status, 200);
+        let used =
+            sumun.metric("sumun_function_concurrency{function=\"fn\",kind=\"in_use\"}").await;
+        if used < 0.5 { Ok(()) } else { Err(used) }
+    })
+    .await;
+    let mut body = answer.into_body();
+    let error = sumun_tests::read_all(&mut body).await.expect_err("a cut answer");
+    assert!(error.is_reset(), "{error}");
+    upstream.idle(DEADLINE).await;
+    assert_eq!(client.get("/small").await.status, 200);
+}
+
 #[tokio::test]
 async fn point_08_slow_clients_do_not_slow_others() {
     let (_upstream, sumun) = limited("header_time: 5s").await;

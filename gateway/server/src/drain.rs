@@ -55,3 +55,6 @@ impl Drain {
         self.cut.cancelled().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

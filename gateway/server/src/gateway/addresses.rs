@@ -53,3 +53,6 @@ impl Addresses {
         let _ = out.flush();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
 
+use super::streams::HandedTick;
 use super::transport::Transport;
 use super::wire::WINDOW_BYTES;
 use crate::path::settle::Settlement;
@@ -33,6 +34,8 @@ pub struct Connection {
     pub refused: Cell<Option<Unreadable>>,
     /// Set by an accepted upgrade: what to do with the bytes once hyper lets go of the connection.
     pub tunnel: RefCell<Option<Tunnel>>,
+    /// HTTP/2: while one of its streams is polled, when that stream's answer was last handed on.
+    pub stream: RefCell<Option<HandedTick>>,
     /// An answer without a length was cut: only a reset tells the client so.
     pub cut: Cell<bool>,
     /// Bytes of the answer under way that hyper was handed and the socket has not taken.
@@ -77,6 +80,7 @@ impl Connection {
             stalled_tick: Cell::new(0),
             refused: Cell::new(None),
             tunnel: RefCell::new(None),
+            stream: RefCell::new(None),
             cut: Cell::new(false),
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),

@@ -6,6 +6,7 @@
 
 pub mod connection;
 mod serve;
+pub mod streams;
 pub mod tls;
 pub mod transport;
 pub mod tunnel;
@@ -79,11 +80,16 @@ pub async fn accept(core: Rc<Core>, listener: StdListener) -> io::Result<()> {
         }
     }
     let std = listener.into_std()?;
-    while let Ok((stream, peer)) = std.accept() {
-        stream.set_nonblocking(true)?;
-        admit(&core, TcpStream::from_std(stream)?, peer);
+    loop {
+        match std.accept() {
+            Ok((stream, peer)) => {
+                stream.set_nonblocking(true)?;
+                admit(&core, TcpStream::from_std(stream)?, peer);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return Ok(()), // there is none left
+        }
     }
-    Ok(())
 }
 
 /// Errors that concern the connection only, not the listener (accept(2)).

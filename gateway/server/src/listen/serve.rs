@@ -20,10 +20,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 
 use super::connection::{Connection, Unreadable};
+use super::streams::Streams;
 use super::transport::Transport;
 use super::tunnel;
 use super::wire::Wire;
-use crate::core::{Core, LocalExec};
+use crate::core::Core;
 use crate::deadline::{Deadline, TICK, ticks};
 use crate::path;
 use crate::path::settle::Settled;
@@ -197,7 +198,7 @@ async fn linger(core: &Core, mut client: Transport) {
 
 async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
     let limits = &core.shared.settings.limits;
-    let mut builder = http2::Builder::new(LocalExec);
+    let mut builder = http2::Builder::new(Streams::new(core, connection));
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)

@@ -263,3 +263,6 @@ impl AsyncWrite for Wire {
         Pin::new(self.get_mut().transport.get_mut()).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,7 @@ fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusa
     let target = head.uri.path_and_query().cloned();
     let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     if target.path() == "*" && head.method == Method::OPTIONS {
+        head.uri = http::Uri::from(target); // HTTP/2 has an authority in it
         return Ok(None);
     }
     if !target.path().starts_with('/') {

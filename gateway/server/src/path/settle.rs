@@ -18,6 +18,7 @@ use sumun_engine::quota::Permit;
 use crate::body::{Body, BodyError};
 use crate::core::Core;
 use crate::listen::connection::Connection;
+use crate::listen::streams::HandedTick;
 use crate::telemetry::record::CallRecord;
 use crate::upstream::Progress;
 
@@ -73,17 +74,20 @@ impl Drop for Settlement {
 pub struct Settled {
     body: Body,
     settlement: Option<Box<Settlement>>,
+    /// HTTP/2: what its stream's task looks at.
+    handed: Option<HandedTick>,
 }
 
 impl Settled {
     /// Ties a settlement to a body.
     pub fn new(body: Body, settlement: Box<Settlement>) -> Self {
-        Self { body, settlement: Some(settlement) }
+        let handed = settlement.connection.stream.borrow().clone();
+        Self { body, settlement: Some(settlement), handed }
     }
 
     /// The answer of an accepted upgrade: the settlement goes into the tunnel.
     pub fn detached() -> Self {
-        Self { body: Body::Empty, settlement: None }
+        Self { body: Body::Empty, settlement: None, handed: None }
     }
 
     fn complete(&mut self) {
@@ -105,7 +109,12 @@ impl http_body::Body for Settled {
         if let Some(settlement) = &this.settlement {
             std::task::ready!(settlement.connection.poll_writable(cx));
         }
-        let polled = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
+        let polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let (Some(handed), Some(settlement)) = (&this.handed, &this.settlement) {
+            let now = settlement.core.deadlines.tick().max(1);
+            handed.set(if polled.is_ready() { now } else { 0 });
+        }
+        let polled = std::task::ready!(polled);
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(data), Some(settlement)) = (frame.data_ref(), &mut this.settlement) {
