@@ -33,6 +33,7 @@ ui ui-check:
 else
 ui: admin-ui/node_modules
 	cd admin-ui && npm run --silent build
+	@touch gateway/server/build.rs
 
 ui-check: admin-ui/node_modules
 	cd admin-ui && npm run --silent check

@@ -9,7 +9,7 @@ import { functions, route, status } from "./screens/now/sample";
 const TOKEN = "a-token-that-is-long-enough";
 
 /** An admin API whose answers a test can change. */
-function gateway(routes = [route("mail-read"), route("mail-receive", { class: "batch", limit: 34, refused: { workers_over: 7 } })]) {
+function gateway(routes = [route("mail-read", { latency_ms: null }), route("mail-receive", { class: "batch", limit: 34, refused: { workers_over: 7 } })]) {
   const state = { routes, failure: null as ApiFailure | null, tokens: [] as string[] };
   const answer = async <T>(value: T) => {
     if (state.failure) throw state.failure;
@@ -73,6 +73,8 @@ it("shows the most refused route first, with its reason, its limit and the pool 
   expect(first).toContain("mail-receive");
   expect(first).toContain("2 / 34");
   expect(first).toContain("workers 7");
+  expect(first).toContain("81 / 180");
+  expect(page.querySelector("tbody tr:last-child")!.textContent).toContain("– / –");
   expect(text()).toContain("20 of 40 reserved in use");
   expect(text()).toContain("26 of 100 in use");
 });

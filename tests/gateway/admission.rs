@@ -183,7 +183,7 @@ async fn figures_that_mean_nothing_are_not_used() {
     let admission = "workers: { enter: 85% }, cpu: { enter: 80% }, on_stale: open";
     let sumun = scraped(&actuator, admission).await;
     batch_becomes(&sumun, 200).await;
-    for (busy, max, cpu) in [(-1.0, -1.0, -1.0), (f64::NAN, 200.0, f64::NAN), (5.0, 0.0, 7.0)] {
+    for (busy, max, cpu) in [(-1.0, -1.0, -1.0), (f64::NAN, 200.0, f64::NAN), (5.0, 0.0, -1.0)] {
         actuator.set(busy, max, cpu);
         let before = actuator.upstream().request_count() - actuator.calls().len();
         eventually("five scrapes", DEADLINE, async || {

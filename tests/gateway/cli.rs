@@ -37,7 +37,7 @@ fn check_is_0_where_all_is_fine() {
     let folder = folder(&policies::to(URL));
     let output = run(folder.path(), &["check", "--policies", "."]);
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));
-    let output = run(folder.path(), &["check", "policy.yaml"]);
+    let output = run(folder.path(), &["check", "--policies", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));
 }
 
@@ -134,13 +134,16 @@ fn config_shows_each_setting_and_where_it_came_from() {
         .expect("the binary");
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{}", both(&output));
-    let line = |part: &str| {
-        text.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}:\n{text}"))
+    // The comment above a setting says where it came from.
+    let origin = |setting: &str| {
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.trim_start().starts_with(setting));
+        lines[at.unwrap_or_else(|| panic!("{setting}:\n{text}")) - 1].to_owned()
     };
-    assert!(line("7s").contains("sumun.yaml"), "{text}");
-    assert!(line("127.0.0.1:8181").contains("SUMUN_LISTEN"), "{text}");
-    assert!(line("workers").contains("--workers"), "{text}");
-    assert!(line("header_bytes").contains("default"), "{text}");
+    assert!(origin("announce: 7s").contains("sumun.yaml"), "{text}");
+    assert!(origin("listen: 127.0.0.1:8181").contains("SUMUN_LISTEN"), "{text}");
+    assert!(origin("workers: 3").contains("--workers"), "{text}");
+    assert!(origin("header_bytes:").contains("default"), "{text}");
 }
 
 #[test]

@@ -47,7 +47,9 @@ async fn what_a_client_sends_cannot_forge_a_line() {
     let upstream = Upstream::plain().await;
     let sumun = Sumun::start(&policies::to(&upstream.url())).await;
     let agent = "x\" , \"forged\": \"yes";
-    sumun.call("GET", "/one?a=\"forged", &[("user-agent", agent), ("referer", agent)], b"").await;
+    sumun
+        .call("GET", "/one?a=%22%0aforged", &[("user-agent", agent), ("referer", agent)], b"")
+        .await;
     let line = line(&sumun, "/one").await;
     let json: serde_json::Value = serde_json::from_str(&line).expect("a JSON object");
     assert!(json.get("forged").is_none(), "{json}");

@@ -29,6 +29,20 @@ async fn warm(upstream: &Upstream) -> Sumun {
     sumun
 }
 
+/// What each of `count` things costs over `before`, KiB, once all of them stand still. The allocator
+/// gives back what the way there needed (buffers that grew, for one) some seconds later: a figure
+/// over `most` has until then.
+async fn each_kib(sumun: &Sumun, before: u64, count: u64, most: f64, what: &str) {
+    settled_kib(sumun).await;
+    let cost = || (sumun.pss_kib().saturating_sub(before)) as f64 / count as f64;
+    let each = eventually(what, Duration::from_secs(20), async || match cost() {
+        each if each <= most => Ok(each),
+        each => Err(format!("{each:.1} KiB each, at most {most}")),
+    })
+    .await;
+    eprintln!("{}: {each:.1} KiB for each {what}", profile());
+}
+
 fn profile() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
 }
@@ -51,10 +65,7 @@ async fn point_09_a_client_that_never_reads_costs_at_most_128_kib() {
         clients.push(client);
     }
     upstream.arrived(500 + CLIENTS as usize).await;
-    let after = settled_kib(&sumun).await;
-    let each = after.saturating_sub(before) / CLIENTS;
-    eprintln!("{}: {each} KiB for each client that never reads", profile());
-    assert!(each <= 128, "{before} → {after} KiB: {each} KiB each");
+    each_kib(&sumun, before, CLIENTS, 128.0, "client that never reads").await;
     // They finish when they go on reading.
     let mut client = clients.pop().expect("a hundred");
     assert_eq!(client.answer().await.body.len() as u64, LENGTH);
@@ -82,10 +93,7 @@ async fn point_09_a_stream_that_is_never_read_costs_at_most_128_kib() {
         bodies.push(opened.expect("a stream").0);
     }
     upstream.arrived(500 + STREAMS as usize).await;
-    let after = settled_kib(&sumun).await;
-    let each = after.saturating_sub(before) / STREAMS;
-    eprintln!("{}: {each} KiB for each stream that is never read", profile());
-    assert!(each <= 128, "{before} → {after} KiB: {each} KiB each");
+    each_kib(&sumun, before, STREAMS, 128.0, "stream that is never read").await;
 }
 
 #[tokio::test]
@@ -117,10 +125,7 @@ async fn point_09_an_upload_that_is_never_read_costs_at_most_128_kib() {
         if open as u64 >= CLIENTS * 2 { Ok(()) } else { Err(open) }
     })
     .await;
-    let after = settled_kib(&sumun).await;
-    let each = after.saturating_sub(before) / CLIENTS;
-    eprintln!("{}: {each} KiB for each upload that is never read", profile());
-    assert!(each <= 128, "{before} → {after} KiB: {each} KiB each");
+    each_kib(&sumun, before, CLIENTS, 128.0, "upload that is never read").await;
 }
 
 #[tokio::test]
@@ -136,8 +141,5 @@ async fn a_thousand_idle_connections_cost_at_most_20_kib_each() {
         assert_eq!(answer.status, 200);
         idle.push(client);
     }
-    let after = settled_kib(&sumun).await;
-    let each = after.saturating_sub(before) as f64 / CONNECTIONS as f64;
-    eprintln!("{}: {each:.1} KiB for each idle connection", profile());
-    assert!(each <= 20.0, "{before} → {after} KiB: {each:.1} KiB each");
+    each_kib(&sumun, before, CONNECTIONS, 20.0, "idle connection").await;
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use sumun_tests::{
-    Client, Gate, H2Client, H2Reply, H2Upstream, Reply, Step, Sumun, Upstream, eventually,
+    Client, FaultProxy, Gate, H2Client, H2Reply, H2Upstream, Reply, Step, Sumun, Upstream,
+    eventually,
 };
 
 use crate::policies;
@@ -286,6 +287,24 @@ async fn a_call_that_was_here_before_is_a_loop() {
     assert_eq!(upstream.request_count(), 1);
     let other = sumun.call("GET", "/", &[("via", "1.1 other")], b"").await;
     assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn a_route_to_the_gateway_itself_ends_in_508() {
+    let (upstream, proxy) = aimed_later().await;
+    let sumun = Sumun::start(&policies::to(&proxy.url())).await;
+    proxy.aim(sumun.address());
+    let answer = sumun.get("/round").await;
+    answer.own(508);
+    assert_eq!(upstream.request_count(), 0);
+    sumun.idle(sumun_tests::DEADLINE).await;
+}
+
+/// A proxy whose address is known before that of its target.
+async fn aimed_later() -> (Upstream, FaultProxy) {
+    let upstream = Upstream::plain().await;
+    let proxy = FaultProxy::start(upstream.address()).await;
+    (upstream, proxy)
 }
 
 #[tokio::test]

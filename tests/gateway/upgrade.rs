@@ -1,6 +1,6 @@
 //! Upgrades: WebSocket tunnels on routes that allow them, and nowhere else.
 
-use sumun_tests::{Client, DEADLINE, Reply, Step, Sumun, Upstream, eventually};
+use sumun_tests::{Broken, Client, DEADLINE, Reply, Step, Sumun, Upstream, eventually};
 
 use crate::policies;
 
@@ -63,7 +63,10 @@ async fn a_tunnel_ends_when_the_upstream_closes() {
     let sumun = Sumun::start(&one_slot(&upstream.url())).await;
     let mut client = Client::connect(sumun.address()).await;
     assert_eq!(client.exchange(HANDSHAKE).await.status, 101);
-    assert_eq!(client.rest().await.0, b"bye");
+    let (bytes, end) = client.rest().await;
+    assert_eq!((bytes.as_slice(), end), (&b"bye"[..], Broken::Closed));
+    // A tunnel is half-closed like any TCP connection; this client follows.
+    drop(client);
     sumun.idle(DEADLINE).await;
 }
 

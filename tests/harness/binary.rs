@@ -31,7 +31,9 @@ fn build() -> PathBuf {
     let target = folder.parent().expect("a profile lies in the target folder");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--locked", "--package", "sumun-server", "--bin", "sumun"])
+        // With the features that this package asks for: so its dependencies are there already.
+        .args(["build", "--locked", "--package", "sumun-server", "--package", "sumun-tests"])
+        .args(["--bin", "sumun"])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

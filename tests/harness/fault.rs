@@ -36,6 +36,7 @@ pub enum Mode {
 pub struct FaultProxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    target: watch::Sender<SocketAddr>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -53,8 +54,14 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port for the proxy");
         let address = listener.local_addr().expect("a bound listener has an address");
         let mode = watch::Sender::new(Mode::Pass);
-        let accepting = tokio::spawn(accept(listener, target, mode.clone()));
-        Self { address, mode, accepting }
+        let target = watch::Sender::new(target);
+        let accepting = tokio::spawn(accept(listener, target.clone(), mode.clone()));
+        Self { address, mode, target, accepting }
+    }
+
+    /// Sends new connections elsewhere.
+    pub fn aim(&self, target: SocketAddr) {
+        self.target.send_replace(target);
     }
 
     /// Where it listens.
@@ -91,12 +98,17 @@ impl Drop for FaultProxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, mode: watch::Sender<Mode>) {
+async fn accept(
+    listener: TcpListener,
+    target: watch::Sender<SocketAddr>,
+    mode: watch::Sender<Mode>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((client, _)) = accepted {
+                    let target = *target.borrow();
                     connections.spawn(carry(client, target, mode.subscribe()));
                 }
             }

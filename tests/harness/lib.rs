@@ -20,6 +20,7 @@ mod fault;
 pub mod frame;
 mod h2_client;
 mod h2_upstream;
+mod launch;
 mod load;
 mod metrics;
 mod procfs;

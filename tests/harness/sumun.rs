@@ -6,24 +6,23 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::client::{Response, call, get};
 use crate::eventually::{DEADLINE, eventually};
+use crate::launch::{Launch, ended, printed};
 use crate::metrics::Metrics;
-use crate::{binary, procfs};
+use crate::procfs;
 
 /// A gateway about to start.
 #[derive(Debug)]
 pub struct Starting {
     folder: TempDir,
-    admin_flag: bool,
-    arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    launch: Launch,
 }
 
 /// A running gateway.
@@ -31,10 +30,9 @@ pub struct Starting {
 pub struct Sumun {
     child: Child,
     folder: TempDir,
+    launch: Launch,
     listen: SocketAddr,
     admin: SocketAddr,
-    arguments: Vec<String>,
-    environment: Vec<(String, String)>,
 }
 
 // === impl Starting ===
@@ -47,33 +45,45 @@ impl Starting {
         self
     }
 
+    /// Its policy folder.
+    pub fn policies(&self) -> PathBuf {
+        self.folder.path().join("policies")
+    }
+
     /// Writes `sumun.yaml` and starts with it.
     #[must_use]
     pub fn settings(mut self, yaml: &str) -> Self {
         let path = self.folder.path().join("sumun.yaml");
         fs::write(&path, yaml).expect("settings written");
-        self.arguments.extend(["--config".to_owned(), path.display().to_string()]);
+        self.launch.arguments.extend(["--config".to_owned(), path.display().to_string()]);
         self
     }
 
     /// Adds an argument.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.to_owned());
+        self.launch.arguments.push(argument.to_owned());
         self
     }
 
     /// Sets an environment variable.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.launch.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets the process open at most this many descriptors (`RLIMIT_NOFILE`).
+    #[must_use]
+    pub fn descriptors_max(mut self, count: u64) -> Self {
+        self.launch.descriptors_max = Some(count);
         self
     }
 
     /// Leaves the admin address to the settings.
     #[must_use]
     pub fn without_admin_flag(mut self) -> Self {
-        self.admin_flag = false;
+        self.launch.admin_flag = false;
         self
     }
 
@@ -81,31 +91,20 @@ impl Starting {
     ///
     /// # Panics
     /// Where it doesn't become ready, with what it printed.
-    pub async fn start(mut self) -> Sumun {
-        self.complete();
-        let child = spawn(self.folder.path(), &self.arguments, &self.environment);
+    pub async fn start(self) -> Sumun {
+        let Self { folder, launch } = self;
+        let child = launch.spawn(folder.path());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let Self { folder, arguments, environment, .. } = self;
-        let mut sumun =
-            Sumun { child, folder, listen: nowhere, admin: nowhere, arguments, environment };
+        let mut sumun = Sumun { child, folder, launch, listen: nowhere, admin: nowhere };
         sumun.wait_ready().await;
         sumun
     }
 
     /// Starts and waits for its end: for settings that must be refused.
-    pub async fn start_and_end(mut self) -> (ExitStatus, String) {
-        self.complete();
-        let mut child = spawn(self.folder.path(), &self.arguments, &self.environment);
-        let status = wait(&mut child, DEADLINE).await;
+    pub async fn start_and_end(self) -> (ExitStatus, String) {
+        let mut child = self.launch.spawn(self.folder.path());
+        let status = ended(&mut child, DEADLINE).await;
         (status, printed(self.folder.path()))
-    }
-}
-
-impl Starting {
-    fn complete(&mut self) {
-        if self.admin_flag {
-            self.arguments.extend(["--admin", "127.0.0.1:0"].map(str::to_owned));
-        }
     }
 }
 
@@ -121,7 +120,7 @@ impl Sumun {
     pub fn with() -> Starting {
         let folder = tempfile::Builder::new().prefix("sumun-test-").tempdir().expect("a folder");
         fs::create_dir(folder.path().join("policies")).expect("a policy folder");
-        Starting { folder, admin_flag: true, arguments: Vec::new(), environment: Vec::new() }
+        Starting { folder, launch: Launch::default() }
     }
 
     /// The data listener.
@@ -259,7 +258,7 @@ impl Sumun {
         self.child.kill().expect("killed");
         self.child.wait().expect("reaped");
         fs::remove_file(self.state().join("addresses.json")).ok();
-        self.child = spawn(self.folder.path(), &self.arguments, &self.environment);
+        self.child = self.launch.spawn(self.folder.path());
         self.wait_ready().await;
     }
 
@@ -268,7 +267,7 @@ impl Sumun {
     /// # Panics
     /// Where it doesn't come within `deadline`.
     pub async fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
-        wait(&mut self.child, deadline).await
+        ended(&mut self.child, deadline).await
     }
 
     /// Whether it still runs.
@@ -341,54 +340,4 @@ fn addresses(text: &str) -> Option<(SocketAddr, SocketAddr)> {
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
     let address = |name: &str| json[name].as_str()?.parse().ok();
     Some((address("listen")?, address("admin")?))
-}
-
-fn spawn(folder: &Path, arguments: &[String], environment: &[(String, String)]) -> Child {
-    let output = |name: &str| {
-        let file = fs::OpenOptions::new().create(true).append(true).open(folder.join(name));
-        Stdio::from(file.expect("an output file"))
-    };
-    let mut command = Command::new(binary::path());
-    command
-        .arg("run")
-        .args(["--listen", "127.0.0.1:0", "--workers", "2"])
-        .arg("--policies")
-        .arg(folder.join("policies"))
-        .arg("--state")
-        .arg(folder.join("state"))
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(output("stdout"))
-        .stderr(output("stderr"));
-    // What the machine's environment says must not change what a test sees.
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("SUMUN_") || name.starts_with("OTEL_") {
-            command.env_remove(name);
-        }
-    }
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command.spawn().expect("the gateway's binary starts")
-}
-
-async fn wait(child: &mut Child, deadline: Duration) -> ExitStatus {
-    eventually("the gateway has ended", deadline, async || match child.try_wait() {
-        Ok(Some(status)) => Ok(status),
-        other => Err(other),
-    })
-    .await
-}
-
-/// The ends of both outputs, for a person who reads why a test failed.
-fn printed(folder: &Path) -> String {
-    const LINES_MAX: usize = 60;
-    let end = |name: &str| {
-        let content = fs::read(folder.join(name)).unwrap_or_default();
-        let content = String::from_utf8_lossy(&content).into_owned();
-        let lines: Vec<&str> = content.lines().collect();
-        let last = &lines[lines.len().saturating_sub(LINES_MAX)..];
-        format!("--- {name} of the gateway ---\n{}\n", last.join("\n"))
-    };
-    end("stdout") + &end("stderr")
 }

@@ -46,7 +46,8 @@ export interface Route {
   shadow_refused: Record<string, number>;
   /** By result: `hit`, `miss`, `stale`, …; empty where the route does not cache. */
   cache: Record<string, number>;
-  latency_ms: { p50: number | null; p90: number | null; p99: number | null };
+  /** null: nothing was asked lately. */
+  latency_ms: { p50: number; p90: number; p99: number } | null;
   signals: Signal[];
 }
 

@@ -39,8 +39,9 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Largest CPU share that is believed; more is a percentage or a nonsense.
-    pub const CPU_MAX: f64 = 16.0;
+    /// Largest CPU share that is believed: ORCA's may exceed 1 in a burst. More is a percentage or a
+    /// nonsense, and 7 % read as 700 % would refuse everything.
+    pub const CPU_MAX: f64 = 2.0;
 
     /// The reading without what cannot be true.
     #[must_use]

@@ -6,7 +6,7 @@
 //! with the token that its login link carries.
 //!
 //! Bounds: [`listen::CONNECTIONS_MAX`] connections, [`input::BODY_BYTES_MAX`] a body,
-//! [`input::BODY_TIME_MAX`] for it to arrive.
+//! [`input::BODY_TIME_MAX`] for it to arrive, [`spares::SPARES_MAX`] descriptors kept back.
 
 mod api;
 mod fault;
@@ -14,6 +14,7 @@ mod guard;
 mod input;
 mod listen;
 mod page;
+mod spares;
 mod token;
 pub mod watch;
 mod write_back;

@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod flags;
+mod health;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use check::check;
 pub use explain::explain;
 pub use flags::SettingsArgs;
+pub use health::{HealthArgs, health};
 
 use crate::settings;
 
@@ -41,6 +43,10 @@ pub enum Command {
     Run(SettingsArgs),
     /// Run the gateway in front of bundled demo services under a changing load
     Demo(SettingsArgs),
+    /// Run only the demo services, for a gateway in another process
+    DemoService,
+    /// Ask a running gateway whether it lives: 0 yes, 1 no
+    Health(HealthArgs),
     /// Check policy files: 0 fine, 1 problems, each `file:line:col: message`
     Check(CheckArgs),
     /// Say which route a call would take, and what would hold for it
@@ -54,8 +60,8 @@ pub enum Command {
 /// Arguments of `sumun check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// A policy folder, or files that together are one policy
-    #[arg(long, env = "SUMUN_POLICIES", value_name = "DIR|FILE", num_args = 1.., default_value = "./policies")]
+    /// A policy folder, or files that together are one policy [default: as the settings say]
+    #[arg(long, value_name = "DIR|FILE", num_args = 1..)]
     pub policies: Vec<PathBuf>,
     /// How to print problems
     #[arg(long, value_enum, default_value_t = Output::Text)]
@@ -81,9 +87,9 @@ pub struct ExplainArgs {
     /// A header of the call, as 'name: value'
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub headers: Vec<String>,
-    /// The policy folder
-    #[arg(long, env = "SUMUN_POLICIES", value_name = "DIR", default_value = "./policies")]
-    pub policies: PathBuf,
+    /// The policy folder [default: as the settings say]
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
 }
 
 /// `sumun schema`.
@@ -104,6 +110,12 @@ pub fn config(args: &SettingsArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The policy folder that `run` would read; says on standard error why there is none.
+fn folder_of_settings() -> Option<PathBuf> {
+    let effective = settings::load(&SettingsArgs::default().written());
+    effective.map(|effective| effective.settings.policies).inspect_err(|e| complain(e)).ok()
 }
 
 /// Settings' problems, for people, on standard error.

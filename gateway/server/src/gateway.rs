@@ -307,8 +307,12 @@ async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
 impl Applier {
     /// Compiles and swaps; live state stays. Returns the revision.
     fn apply(&self, loaded: LoadedPolicy) -> u64 {
+        let running = self.revision.load(Ordering::Relaxed);
+        let Some(shared) = self.shared.upgrade() else { return running };
+        if running > 0 && *shared.plan.load().snapshot.policy == loaded.policy {
+            return running; // asked to reload what runs: nothing changes, nothing is interrupted
+        }
         let revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
-        let Some(shared) = self.shared.upgrade() else { return revision };
         let now = shared.clock.now();
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =

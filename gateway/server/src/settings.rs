@@ -8,6 +8,7 @@ mod load;
 mod problem;
 mod render;
 mod substitute;
+mod values;
 pub(crate) mod written;
 
 use std::fmt;

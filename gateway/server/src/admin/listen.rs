@@ -14,10 +14,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::spares::Spares;
 use super::token::{Token, TokenError};
 use super::{Desk, Opening, router};
 
@@ -33,7 +34,7 @@ const CONNECTION_TIME_MAX: Duration = Duration::from_mins(10);
 /// Buffer of a connection, bytes; the head must fit.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Pause after a failed accept (out of descriptors): no spinning.
+/// Pause after a failed accept (out of descriptors, also of spare ones): no spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The running admin listener; dropping it ends it.
@@ -127,6 +128,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
         }
     };
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let spares = Arc::new(Spares::filled());
     loop {
         let next = async {
             // A place first: who finds none waits in the system's queue.
@@ -141,7 +143,15 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
             },
         };
         match accepted {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, router.clone(), place))),
+            Ok((stream, _)) => {
+                let (router, spares) = (router.clone(), Arc::clone(&spares));
+                tokio::spawn(async move {
+                    connection(stream, router).await;
+                    spares.fill();
+                    drop(place);
+                });
+            }
+            Err(error) if spares.give_up_for(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -150,7 +160,7 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, _place: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, router: Router) {
     // Small answers should leave at once; without it they only come later.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {

@@ -114,9 +114,7 @@ fn random() -> Result<String, TokenError> {
 /// Makes the file whole or not at all, and never over another one.
 fn create(state: &Path, path: &Path, text: &str) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-    let temporary = state.join(format!(".{FILE}.{}", std::process::id()));
-    // Left behind by a process of the same number that was killed right here.
-    let _ = std::fs::remove_file(&temporary);
+    let temporary = state.join(format!(".{FILE}.{:016x}", fastrand::u64(..)));
     let made = (|| {
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use sumun_policy::{FILES_MAX, Policy, Problem};
 
-use super::{CheckArgs, Output, print};
+use super::{CheckArgs, Output, folder_of_settings, print};
 use crate::reload;
 
 /// What `--output json` prints.
@@ -20,7 +20,12 @@ struct Report<'a> {
 
 /// Checks and prints: 0 fine, 1 problems.
 pub fn check(args: &CheckArgs) -> ExitCode {
-    let (files, problems) = match read(&args.policies) {
+    let mut paths = args.policies.clone();
+    if paths.is_empty() {
+        let Some(folder) = folder_of_settings() else { return ExitCode::FAILURE };
+        paths.push(folder);
+    }
+    let (files, problems) = match read(&paths) {
         Ok(files) => (files.len(), sumun_policy::check(&files).1),
         Err(problems) => (0, problems),
     };

@@ -11,7 +11,7 @@ use sumun_engine::time::Moment;
 use sumun_policy::policy::{Admission, Cache, CpuOf, Mode, OnStale, Per, Target};
 use sumun_policy::units::{show_bytes, show_duration};
 
-use super::{ExplainArgs, check, misused, print};
+use super::{ExplainArgs, check, folder_of_settings, misused, print};
 
 /// Explains and prints: 0 a route was found, 1 none or the policy has problems, 2 no such call.
 pub fn explain(args: &ExplainArgs) -> ExitCode {
@@ -19,7 +19,10 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
         Ok(call) => call,
         Err(message) => return misused(&message),
     };
-    let policy = match check::policy(&args.policies) {
+    let Some(folder) = args.policies.clone().or_else(folder_of_settings) else {
+        return ExitCode::FAILURE;
+    };
+    let policy = match check::policy(&folder) {
         Ok(policy) => policy,
         Err(problems) => {
             for problem in &problems {

@@ -92,9 +92,9 @@ fn explained(method: &str, url: &str, headers: &[&str]) -> (String, bool) {
         method: method.to_owned(),
         url: url.to_owned(),
         headers: headers.iter().map(|h| (*h).to_owned()).collect(),
-        policies: folder.path().to_owned(),
+        policies: Some(folder.path().to_owned()),
     };
-    let policy = check::policy(&args.policies).unwrap();
+    let policy = check::policy(folder.path()).unwrap();
     let live = sumun_engine::live::Live::new();
     let now = sumun_engine::time::Moment::default();
     let snapshot = sumun_engine::snapshot::Snapshot::compile(policy, 1, &live, now);
@@ -156,7 +156,7 @@ fn exit_codes_are_those_of_the_contract() {
         method: "GET".to_owned(),
         url: "/x".to_owned(),
         headers: vec!["no-colon".to_owned()],
-        policies: fine.path().to_owned(),
+        policies: Some(fine.path().to_owned()),
     };
     assert_eq!(format!("{:?}", explain(&args)), format!("{:?}", ExitCode::from(2)));
 }

@@ -107,7 +107,9 @@ impl Counts {
             std::array::from_fn(|kind| self.kinds[kind].since(&earlier.kinds[kind]));
         let answered = catalog.done.max(1);
         let failed = [reads, batch, catalog, functions].iter().map(|kind| kind.failed).sum::<u64>();
-        let other = reads.refused + catalog.refused + functions.refused;
+        let refused = batch.refused + batch.over_quota;
+        let other = reads.refused + reads.over_quota;
+        let other = other + catalog.refused + catalog.over_quota + functions.refused;
         format!(
             "{:>4}s | reads {} ok | mail {wanted_per_second:.0}/s wanted: {} admitted, {} \
              refused (429), {} put off | catalog {} ok, {}% cache hits | functions {} ok, {} over \
@@ -115,13 +117,13 @@ impl Counts {
             at.as_secs(),
             reads.done,
             batch.done,
-            batch.refused,
+            refused,
             self.put_off.saturating_sub(earlier.put_off),
             catalog.done,
             catalog.hits * 100 / answered,
             functions.done,
             functions.over_quota,
-            other + reads.over_quota + batch.over_quota + catalog.over_quota,
+            other,
         )
     }
 }

@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
 
 use super::transport::Transport;
+use super::wire::WINDOW_BYTES;
 use crate::path::settle::Settlement;
 use crate::screen::Malformed;
 
@@ -32,8 +33,10 @@ pub struct Connection {
     pub refused: Cell<Option<Unreadable>>,
     /// Set by an accepted upgrade: what to do with the bytes once hyper lets go of the connection.
     pub tunnel: RefCell<Option<Tunnel>>,
-    /// Wakes the connection's task, where a cell above changed what it should do.
-    pub waker: RefCell<Option<Waker>>,
+    /// Bytes of the answer under way that hyper was handed and the socket has not taken.
+    unwritten: Cell<usize>,
+    /// The answer's body, waiting for the socket to take some.
+    waiting: RefCell<Option<Waker>>,
 }
 
 /// Why the rest of a connection is never read.
@@ -72,7 +75,35 @@ impl Connection {
             stalled_tick: Cell::new(0),
             refused: Cell::new(None),
             tunnel: RefCell::new(None),
-            waker: RefCell::new(None),
+            unwritten: Cell::new(0),
+            waiting: RefCell::new(None),
+        }
+    }
+
+    /// HTTP/1: ready when more of an answer's body may be handed to hyper, whose own bound is as
+    /// large as the largest request head. HTTP/2 has its windows.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.h2 || self.unwritten.get() < WINDOW_BYTES {
+            return Poll::Ready(());
+        }
+        *self.waiting.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Bytes of a body were handed to hyper.
+    pub fn note_handed(&self, bytes: usize) {
+        self.unwritten.set(self.unwritten.get() + bytes);
+    }
+
+    /// The socket took bytes. Heads count too, though they were not noted: a few hundred bytes that
+    /// the window is exceeded by.
+    pub fn note_written(&self, bytes: usize) {
+        let left = self.unwritten.get().saturating_sub(bytes);
+        self.unwritten.set(left);
+        if left < WINDOW_BYTES
+            && let Some(waiting) = self.waiting.take()
+        {
+            waiting.wake();
         }
     }
 }

@@ -32,9 +32,9 @@ use crate::screen::{HeadLimits, RequestScreen};
 /// The first bytes of every HTTP/2 connection (RFC 9113 §3.4).
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Read and write buffers of one HTTP/1 connection towards the client beyond a request head, bytes.
-/// A client that never reads holds this much and no more.
-const H1_WRITE_BYTES_MAX: usize = 16 * 1024;
+/// Least bound that hyper accepts for an HTTP/1 connection's buffers, bytes. The bound itself is that
+/// of a request head; bodies are held to less by the wire.
+const H1_BUFFER_BYTES_MIN: usize = 8 * 1024;
 
 /// Receive window of one HTTP/2 stream, bytes: what a stalled upload may hold.
 const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
@@ -43,10 +43,14 @@ const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// Bytes one HTTP/2 stream may queue towards a client that doesn't read.
-const H2_SEND_BYTES_MAX: usize = 32 * 1024;
+const H2_SEND_BYTES_MAX: usize = 16 * 1024;
 
 /// Resets that a peer may provoke before its connection is closed (rapid reset, CVE-2023-44487).
 const H2_RESETS_MAX: usize = 64;
+
+/// How long an idle HTTP/1 connection is still listened to once accepts have stopped: far longer
+/// than a request takes to come once its client has begun to send it.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 /// Period of the pings that find dead HTTP/2 clients.
 const H2_PING_EVERY: Duration = Duration::from_secs(30);
@@ -118,11 +122,11 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         .half_close(false)
         .header_read_timeout(None) // the guard's, without a timer per call
         .max_headers(limits.headers)
-        .max_header_size(limits.header_bytes.max(8192))
-        .max_buf_size(limits.header_bytes.max(H1_WRITE_BYTES_MAX));
+        .max_header_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN))
+        .max_buf_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN));
     let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
     let mut guard = Guard::new(core, connection);
-    let mut leaving = std::pin::pin!(core.shared.drain.stopped());
+    let mut leaving = std::pin::pin!(leave(core));
     let mut left = false;
     let served = poll_fn(|cx| {
         if !left && leaving.as_mut().poll(cx).is_ready() {
@@ -147,6 +151,15 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         let _ = within(core, Duration::from_secs(1), closing).await;
         linger(core, client).await;
     }
+}
+
+/// Returns when an idle HTTP/1 connection is to be closed: a while after accepts have stopped, since
+/// one that was just accepted, or whose client is just writing, has a request coming. Its answer
+/// says `Connection: close`.
+async fn leave(core: &Core) {
+    core.shared.drain.stopped().await;
+    let grace = core.deadlines.after(DRAIN_GRACE);
+    poll_fn(|cx| grace.poll_expired(cx)).await;
 }
 
 /// Reads what the client still sends, within bounds, so that a close does not reset the connection

@@ -1,12 +1,14 @@
 //! An upgraded connection: bytes both ways with bounded buffers until either side closes.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::connection::Tunnel;
 use super::transport::Transport;
@@ -15,60 +17,68 @@ use crate::core::Core;
 /// Buffer of one direction, bytes.
 const BUFFER_BYTES: usize = 8 * 1024;
 
+/// How long one side may go on after the other has closed: enough to say goodbye.
+const HALF_CLOSED_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Runs the tunnel to its end; then the call that opened it is settled.
 ///
-/// It ends when both sides have closed, either fails, or the drain's limit has passed.
+/// It ends when both sides have closed, a while after one has, when either fails, or when the
+/// drain's limit has passed.
 pub async fn run(core: &Rc<Core>, client: Transport, client_early: Bytes, tunnel: Tunnel) {
-    let mut client = Rewound { early: client_early, transport: client };
-    let mut upstream = Rewound { early: tunnel.early, transport: tunnel.upstream };
-    let copied = tokio::select! {
-        copied = copy_bidirectional_with_sizes(&mut client, &mut upstream, BUFFER_BYTES, BUFFER_BYTES) => copied.ok(),
+    let mut settlement = tunnel.settlement;
+    let (from_client, to_client) = tokio::io::split(client);
+    let (from_upstream, to_upstream) = tokio::io::split(tunnel.upstream);
+    let (sent, received) = (Cell::new(0), Cell::new(0));
+    let mut up = pin!(copy(client_early, from_client, to_upstream, &sent));
+    let mut down = pin!(copy(tunnel.early, from_upstream, to_client, &received));
+    let both = async {
+        let (first, rest) = tokio::select! {
+            ended = &mut up => (ended, Rest::Down),
+            ended = &mut down => (ended, Rest::Up),
+        };
+        // A failed side leaves the other nothing to wait for.
+        first.ok()?;
+        let limit = core.deadlines.after(HALF_CLOSED_TIME_MAX);
+        let expired = poll_fn(|cx| limit.poll_expired(cx));
+        match rest {
+            Rest::Up => tokio::select! { ended = &mut up => ended.ok(), () = expired => Some(()) },
+            Rest::Down => {
+                tokio::select! { ended = &mut down => ended.ok(), () = expired => Some(()) }
+            }
+        }
+    };
+    let ended = tokio::select! {
+        ended = both => ended,
         () = core.shared.drain.cut() => None,
     };
-    let mut settlement = tunnel.settlement;
-    if let Some((sent, received)) = copied {
-        settlement.record.request_bytes += sent;
-        settlement.record.response_bytes += received;
-        settlement.record.complete = true;
-    }
+    settlement.record.request_bytes += sent.get();
+    settlement.record.response_bytes += received.get();
+    settlement.record.complete = ended.is_some();
 }
 
-/// A transport whose first bytes have already been read.
-struct Rewound {
+/// Which direction is still open.
+enum Rest {
+    Up,
+    Down,
+}
+
+/// Copies one direction to its end, then closes it.
+async fn copy(
     early: Bytes,
-    transport: Transport,
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.early.is_empty() {
-            return Pin::new(&mut this.transport).poll_read(cx, buf);
+    mut from: ReadHalf<Transport>,
+    mut to: WriteHalf<Transport>,
+    bytes: &Cell<u64>,
+) -> io::Result<()> {
+    to.write_all(&early).await?;
+    bytes.set(early.len() as u64);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let n = from.read(&mut buffer).await?;
+        if n == 0 {
+            return to.shutdown().await;
         }
-        let n = this.early.len().min(buf.remaining());
-        buf.put_slice(&this.early.split_to(n));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().transport).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+        to.write_all(&buffer[..n]).await?;
+        to.flush().await?;
+        bytes.set(bytes.get() + n as u64);
     }
 }

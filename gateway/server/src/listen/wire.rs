@@ -12,12 +12,21 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
 use super::connection::{Connection, Unreadable};
 use super::transport::Transport;
 use crate::deadline::Deadlines;
 use crate::screen::{Malformed, Part, RequestScreen};
+
+/// Bytes of one read: one less than a power of two, since hyper doubles its buffer when a read has
+/// filled it, and every piece of a body that waits somewhere pins the buffer it was read into.
+const READ_BYTES_MAX: usize = WINDOW_BYTES - 1;
+
+/// Bytes of an answer's body that may wait to be written before more of it is
+/// asked for. What a client that stops reading or an upstream that stops taking holds is a small
+/// multiple of this, however large hyper's own bounds must be for a large head.
+pub const WINDOW_BYTES: usize = 16 * 1024;
 
 /// Path of the request that stands in for a malformed one. Only answered with a refusal, and only
 /// on a connection that is refused; elsewhere it is a path like any other.
@@ -27,7 +36,7 @@ const REFUSED_REQUEST: &[u8] = b"GET /.well-known/sumun-refused HTTP/1.1\r\nhost
 
 /// One client connection as hyper sees it.
 pub struct Wire {
-    transport: Transport,
+    transport: Take<Transport>,
     connection: Rc<Connection>,
     deadlines: Deadlines,
     /// `None` for HTTP/2, whose framing the h2 crate checks.
@@ -60,7 +69,7 @@ impl Wire {
         screen: Option<Box<RequestScreen>>,
     ) -> Self {
         Self {
-            transport,
+            transport: transport.take(READ_BYTES_MAX as u64),
             connection,
             deadlines,
             screen,
@@ -73,7 +82,7 @@ impl Wire {
 
     /// The transport, once hyper has let go of it.
     pub fn into_transport(self) -> Transport {
-        self.transport
+        self.transport.into_inner()
     }
 
     /// Puts the stand-in request in the place of what is being read.
@@ -88,6 +97,7 @@ impl Wire {
     fn read_raw(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         let before = buf.filled().len();
         if self.sniffed.is_empty() {
+            self.transport.set_limit(READ_BYTES_MAX as u64);
             ready!(Pin::new(&mut self.transport).poll_read(cx, buf))?;
         } else {
             let n = self.sniffed.len().min(buf.remaining());
@@ -190,10 +200,12 @@ impl Wire {
     fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let tick = self.deadlines.tick();
         match &result {
-            Poll::Ready(_) => {
+            Poll::Ready(Ok(n)) => {
                 self.connection.moved_tick.set(tick);
                 self.connection.stalled_tick.set(0);
+                self.connection.note_written(*n);
             }
+            Poll::Ready(Err(_)) => {}
             Poll::Pending if self.connection.stalled_tick.get() == 0 => {
                 self.connection.stalled_tick.set(tick.max(1));
             }
@@ -210,7 +222,7 @@ impl AsyncWrite for Wire {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(&mut this.transport).poll_write(cx, buf);
+        let result = Pin::new(this.transport.get_mut()).poll_write(cx, buf);
         this.written(result)
     }
 
@@ -220,19 +232,19 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
+        let result = Pin::new(this.transport.get_mut()).poll_write_vectored(cx, bufs);
         this.written(result)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.transport.is_write_vectored()
+        self.transport.get_ref().is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_flush(cx)
+        Pin::new(self.get_mut().transport.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+        Pin::new(self.get_mut().transport.get_mut()).poll_shutdown(cx)
     }
 }

@@ -24,6 +24,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Sends the call to its upstream and returns the answer, its body under way.
 pub async fn forward(
@@ -82,7 +83,10 @@ fn outbound(
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
-    head.headers.insert(TRACEPARENT, call.settlement.record.trace.to_header());
+    if call.settlement.record.trace.parent_id.is_none() {
+        // Without a valid traceparent it belongs to nothing (W3C Trace Context §3.3).
+        head.headers.remove(TRACESTATE);
+    }
     if websocket && plan.route.policy.websocket {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -140,7 +144,7 @@ async fn try_once(
     call: &mut Call,
     plan: &RoutePlan,
     endpoint: &Arc<Endpoint>,
-    request: Request<RequestBody>,
+    mut request: Request<RequestBody>,
     sent: &Rc<Progress>,
     fresh: bool,
 ) -> Result<Answer, Failed> {
@@ -154,11 +158,14 @@ async fn try_once(
         });
     };
     call.settlement.load = Some(endpoint.begin());
+    let span_id = call.core.telemetry.span_id();
+    let trace = call.settlement.record.trace;
+    request.headers_mut().insert(TRACEPARENT, trace.to_header_of(span_id));
     let started = call.core.now();
     let slot = call.settlement.record.attempts.iter_mut().find(|attempt| attempt.is_none());
     let attempt = slot.map(|slot| {
         slot.insert(Attempt {
-            span_id: call.core.telemetry.span_id(),
+            span_id,
             endpoint: Arc::clone(&endpoint.label),
             started_ns: started.nanos(),
             head_ns: 0,
@@ -202,6 +209,8 @@ async fn finish(
         plan.route.upstream.observe(endpoint, &reading, call.core.now());
     }
     head.extensions.clear();
+    // The upstream's version is its own affair; the client is answered in the client's.
+    head.version = Version::HTTP_11;
     if let Some(upgraded) = answer.upgraded {
         let Ok((upstream, early)) = upgraded.await else {
             return Err(Refusal::upstream(Code::UpstreamReset, "http_upgrade_failed"));

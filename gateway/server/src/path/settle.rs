@@ -101,11 +101,15 @@ impl http_body::Body for Settled {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(settlement) = &this.settlement {
+            std::task::ready!(settlement.connection.poll_writable(cx));
+        }
         let polled = std::task::ready!(Pin::new(&mut this.body).poll_frame(cx));
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(data), Some(settlement)) = (frame.data_ref(), &mut this.settlement) {
                     settlement.record.response_bytes += data.len() as u64;
+                    settlement.connection.note_handed(data.len());
                 }
                 if this.body.is_end_stream() {
                     this.complete();

@@ -78,25 +78,26 @@ async fn run(
 ) {
     let mut poll = tokio::time::interval_at(Instant::now() + POLL, POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hangups_open = true;
     loop {
         let cause = tokio::select! {
-            hangup = hangups.recv(), if hangups_open => {
-                if hangup.is_none() {
-                    hangups_open = false;
-                    continue;
-                }
-                Cause::Asked
-            }
-            _ = noticed.recv() => {
-                quiet(&mut noticed).await;
-                Cause::Noticed
-            }
+            () = asked(&mut hangups) => Cause::Asked,
+            _ = noticed.recv() => tokio::select! {
+                // Who asks has finished writing: no need to wait until it is quiet.
+                () = asked(&mut hangups) => Cause::Asked,
+                () = quiet(&mut noticed) => Cause::Noticed,
+            },
             _ = poll.tick() => Cause::Noticed,
         };
         let Some(shared) = shared.upgrade() else { return };
         // Problems are logged and kept in the status by the load itself.
         let _ = shared.load(cause).await;
+    }
+}
+
+/// Waits until somebody asks for a load; for ever where nobody can any more.
+async fn asked(hangups: &mut mpsc::Receiver<()>) {
+    if hangups.recv().await.is_none() {
+        std::future::pending().await
     }
 }
 
@@ -110,3 +111,6 @@ async fn quiet(noticed: &mut mpsc::Receiver<()>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

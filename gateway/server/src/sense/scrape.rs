@@ -55,7 +55,7 @@ pub enum ScrapeError {
     /// Not 200. 401 and 403: the path needs a login; 404: it is elsewhere.
     #[error("the answer has status {}", .0.as_u16())]
     Status(StatusCode),
-    /// Neither Prometheus' text format nor OpenMetrics, or it is compressed.
+    /// Neither Prometheus' text format nor `OpenMetrics`, or it is compressed.
     #[error("the answer is not Prometheus text")]
     ContentType,
     /// Over [`BODY_BYTES_MAX`].

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Remembers what it was told.
 #[derive(Default)]
 struct Told {
-    readings: Mutex<Vec<(Name, u16, Result<Reading, ScrapeError>)>>,
+    readings: Mutex<VecDeque<Result<Reading, ScrapeError>>>,
     news: Notify,
 }
 
@@ -28,8 +28,8 @@ impl Readings for Told {
         Some(3)
     }
 
-    fn reading(&self, upstream: &Name, endpoint: &Endpoint, reading: Result<Reading, ScrapeError>) {
-        self.readings.lock().push((upstream.clone(), endpoint.port, reading));
+    fn reading(&self, _: &Name, _: &Endpoint, reading: Result<Reading, ScrapeError>) {
+        self.readings.lock().push_back(reading);
         self.news.notify_one();
     }
 }
@@ -39,11 +39,10 @@ impl Told {
     async fn next(&self) -> Result<Reading, ScrapeError> {
         let next = async {
             loop {
-                let mut readings = self.readings.lock();
-                if !readings.is_empty() {
-                    return readings.remove(0).2;
+                let told = self.readings.lock().pop_front();
+                if let Some(told) = told {
+                    return told;
                 }
-                drop(readings);
                 self.news.notified().await;
             }
         };

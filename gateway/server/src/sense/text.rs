@@ -1,7 +1,7 @@
 //! Prometheus text, read for a handful of series and nothing else.
 //!
 //! Incremental: a scrape of megabytes goes by in chunks, only a line that is not yet whole is kept.
-//! Understood are the text format 0.0.4 and OpenMetrics 1.0: labels, timestamps, exemplars and
+//! Understood are the text format 0.0.4 and `OpenMetrics` 1.0: labels, timestamps, exemplars and
 //! comments are skipped. Bounds: [`LINE_BYTES_MAX`] kept.
 //!
 //! Several series of one name (Tomcat has one per connector): workers are **summed**, busy and most
@@ -29,7 +29,7 @@ pub struct Wanted {
 /// Why a text can't be used. None of its values counts then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The end is missing: the last line has no newline, or OpenMetrics' `# EOF` is absent.
+    /// The end is missing: the last line has no newline, or the `# EOF` of `OpenMetrics` is absent.
     #[error("the text is cut off")]
     Partial,
     /// A wanted series' line can't be read.

@@ -233,14 +233,10 @@ impl Drop for Follower {
         let mut shard = self.flights.shard(self.flight.key).lock();
         let mut state = self.flight.state.lock();
         state.followers -= 1;
-        if !matches!(state.stage, Stage::Vacant) {
-            return;
-        }
-        if state.followers > 0 {
-            // It may have been the one that was called: another is called in its place.
-            drop(state);
-            self.flight.wake.notify_one();
-        } else if shard.get(&self.flight.key).is_some_and(|known| Arc::ptr_eq(known, &self.flight))
+        // Where this was the one that had been called to lead, `Notified` passes the call on.
+        if matches!(state.stage, Stage::Vacant)
+            && state.followers == 0
+            && shard.get(&self.flight.key).is_some_and(|known| Arc::ptr_eq(known, &self.flight))
         {
             shard.remove(&self.flight.key);
         }

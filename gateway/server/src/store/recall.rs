@@ -292,3 +292,6 @@ fn newest<'a>(record: &'a Record, call: &Call<'_>) -> Option<&'a Arc<Variant>> {
         .filter(|variant| variant.selected_by(call.route, call.asked.headers))
         .max_by_key(|variant| variant.terms.date_s)
 }
+
+#[cfg(test)]
+mod tests;

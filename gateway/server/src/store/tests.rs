@@ -3,7 +3,7 @@
 mod coalescing;
 mod conditions;
 mod invalidation;
-mod kit;
+pub(super) mod kit;
 mod serving;
 mod storing;
 mod variants;

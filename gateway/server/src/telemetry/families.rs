@@ -130,6 +130,7 @@ impl Family {
     }
 
     /// With one point and no labels.
+    #[must_use]
     pub fn with(mut self, value: Value) -> Self {
         self.points.push(Point { labels: Vec::new(), value });
         self

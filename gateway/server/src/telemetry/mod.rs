@@ -40,6 +40,7 @@ use sumun_policy::policy;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
 
 use self::access::AccessLog;
 use self::cells::Counter;
@@ -49,13 +50,14 @@ use self::gauges::{Gauges, LiveState};
 use self::meters::RouteMeters;
 use self::otlp::metrics::MetricsSender;
 use self::otlp::settings::OtelSettings;
-use self::otlp::{Flush, OtlpError, TaskEnds, TraceTask};
+use self::otlp::{Flush, OtlpError, Target, TaskEnds, TraceTask};
 use self::process::ProcessState;
 use self::registry::Registry;
 use self::spans::{RingState, SpanRing};
 use self::wall::Wall;
 use crate::clock::Clock;
 use crate::settings::AccessLogSettings;
+use crate::upstream::tls_connector;
 
 /// How often rates and quantiles are sampled.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -99,6 +101,9 @@ pub struct Telemetry {
     /// Spans lost after they left their ring.
     unsent: Arc<Counter>,
     flushes: mpsc::Sender<Flush>,
+    /// Towards receivers; `None` where there are none.
+    tls: Option<TlsConnector>,
+    instance: String,
     background: Handle,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -119,16 +124,29 @@ impl Telemetry {
         settings: TelemetrySettings,
         background: &Handle,
     ) -> Result<Arc<Self>, TelemetryError> {
+        // The system's authorities take milliseconds to load: only where something is sent.
+        let exports = settings.otel.traces.is_some() || settings.otel.metrics.is_some();
+        let tls = exports.then(tls_connector).transpose().map_err(OtlpError::Tls)?;
+        Self::build_with(settings, background, tls)
+    }
+
+    fn build_with(
+        settings: TelemetrySettings,
+        background: &Handle,
+        tls: Option<TlsConnector>,
+    ) -> Result<Arc<Self>, TelemetryError> {
         // Clients of gRPC look for the runtime when they are made.
         let _within = background.enter();
         let TelemetrySettings { access_log, cores, scheme, otel, clock } = settings;
         let wall = Wall::of(&clock);
         let log = AccessLog::start(&access_log, cores, wall).map_err(TelemetryError::AccessLog)?;
         let unsent = Arc::new(Counter::default());
+        // Tells this process from others of the same service.
+        let instance = format!("{:016x}", fastrand::u64(..));
         let (flushes, flush_requests) = mpsc::channel(1);
         let mut rings = Rings { taken: vec![false; cores], ..Rings::default() };
         let mut tasks = Vec::new();
-        if let Some(receiver) = &otel.traces {
+        if let (Some(receiver), Some(tls)) = (&otel.traces, &tls) {
             let wake = Arc::new(Notify::new());
             let (ends, drains): (Vec<_>, Vec<_>) =
                 (0..cores).map(|core| spans::ring(core, Arc::clone(&wake))).unzip();
@@ -136,7 +154,9 @@ impl Telemetry {
             rings.free = ends.into_iter().map(Some).collect();
             let dropped = Arc::clone(&unsent);
             let ends = TaskEnds { drains, wake, flushes: flush_requests, dropped };
-            let task = TraceTask::new(&otel, receiver, wall, scheme, &instance(), ends)?;
+            let tls = tls.clone();
+            let target = Target { settings: &otel, receiver, tls, instance: &instance };
+            let task = TraceTask::new(&target, wall, scheme, ends)?;
             tasks.push(background.spawn(task.run()).abort_handle());
         }
         let telemetry = Arc::new(Self {
@@ -152,6 +172,8 @@ impl Telemetry {
             log,
             unsent,
             flushes,
+            tls,
+            instance,
         });
         let sampler = background.spawn(sample(Arc::downgrade(&telemetry)));
         telemetry.tasks.lock().push(sampler.abort_handle());
@@ -190,10 +212,12 @@ impl Telemetry {
     /// Sends all metrics by OTLP once a period, as long as `live` lives. Does nothing where no
     /// receiver is set.
     pub fn push_metrics(self: &Arc<Self>, live: Weak<dyn Gauges>) -> Result<(), TelemetryError> {
-        let Some(receiver) = &self.otel.metrics else { return Ok(()) };
+        let (Some(receiver), Some(tls)) = (&self.otel.metrics, &self.tls) else { return Ok(()) };
         let _within = self.background.enter();
         let started = self.wall.unix_ns(0);
-        let sender = MetricsSender::new(&self.otel, receiver, started, &instance())?;
+        let target =
+            Target { settings: &self.otel, receiver, tls: tls.clone(), instance: &self.instance };
+        let sender = MetricsSender::new(&target, started)?;
         let every = self.otel.metrics_every;
         let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));
         self.tasks.lock().push(task.abort_handle());
@@ -262,11 +286,6 @@ impl Drop for Telemetry {
     fn drop(&mut self) {
         self.tasks.get_mut().drain(..).for_each(|task| task.abort());
     }
-}
-
-/// Tells this process from others of the same service.
-fn instance() -> String {
-    format!("{:016x}", fastrand::u64(..))
 }
 
 async fn sample(telemetry: Weak<Telemetry>) {

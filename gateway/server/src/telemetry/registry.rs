@@ -15,7 +15,7 @@ use super::meters::{EndpointMeters, RouteMeters};
 
 /// How long a route's counts outlive the last policy that named it: two scrapes at a long period,
 /// and a policy that was taken back by mistake finds its counts again.
-const ROUTE_KEPT: Duration = Duration::from_secs(600);
+const ROUTE_KEPT: Duration = Duration::from_mins(10);
 
 /// Routes that no policy names any more, at most; over this the oldest go at once.
 const ROUTES_GONE_MAX: usize = 1024;
@@ -24,7 +24,7 @@ const ROUTES_GONE_MAX: usize = 1024;
 const ENDPOINTS_MAX: usize = 1024;
 
 /// Time between two sweeps of endpoints.
-const SWEEP: Duration = Duration::from_secs(600);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// Meters by name.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::record::{ATTEMPTS_MAX, Attempt, CacheResult, CallRecord, ShedRecord, 
 use crate::refusal::Code;
 
 /// Records waiting on one core: 20 ms at 50,000 calls a second when all are sampled; the task is
-/// woken when half are taken. About 400 KiB a core.
+/// woken when half are taken. At most 640 KiB a core, and only where traces are exported.
 const RING_RECORDS: usize = 1024;
 
 /// Notable calls kept a second on one core, and of one route on one core.

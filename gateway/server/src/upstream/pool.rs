@@ -28,7 +28,7 @@ const IDLE_MAX: usize = 1024;
 const IDLE_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Read and write buffers of one HTTP/1 connection to an upstream, and the largest answer head, bytes.
-const H1_BUFFER_BYTES: usize = 32 * 1024;
+const H1_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Fields of an answer head.
 const H1_HEADERS_MAX: usize = 128;
@@ -41,7 +41,7 @@ const H2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const H2_CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Bytes one HTTP/2 stream may queue towards an upstream that doesn't read.
-const H2_SEND_BYTES_MAX: usize = 64 * 1024;
+const H2_SEND_BYTES_MAX: usize = 16 * 1024;
 
 /// Period of the pings that find dead HTTP/2 upstreams.
 const H2_PING_EVERY: Duration = Duration::from_secs(10);

@@ -129,6 +129,9 @@ impl Inbound {
         };
         if self.waiting.take().is_some() {
             self.waited_ticks += self.deadlines.tick() - self.waiting_since;
+            if self.is_too_slow(self.waited_ticks) {
+                return Poll::Ready(Some(Err(self.fail(Code::RequestTimeout, BodyError::TooSlow))));
+            }
         }
         Poll::Ready(match polled {
             None => {
@@ -167,22 +170,29 @@ impl Inbound {
         error
     }
 
+    /// Whether the client has been waited for too long for what it has sent.
+    fn is_too_slow(&self, waited_ticks: u64) -> bool {
+        let waited_s = TICK.as_secs_f64() * waited_ticks as f64;
+        let least = waited_s * self.rate_min as f64;
+        waited_s >= RATE_GRACE.as_secs_f64() && (self.progress.bytes.get() as f64) < least
+    }
+
     /// The client is waited for: fails once it has been slower than the least rate for too long.
+    /// Time that passed while the upstream was waited for does not count.
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let now = self.deadlines.tick();
-        if self.waiting.is_none() {
+        let deadline = self.waiting.take().unwrap_or_else(|| {
             self.waiting_since = now;
-        }
-        let deadline = self.waiting.get_or_insert_with(|| self.deadlines.after(RATE_GRACE));
+            let grace_left = RATE_GRACE.saturating_sub(TICK * self.waited_ticks as u32);
+            self.deadlines.after(grace_left.max(RATE_CHECK_EVERY))
+        });
         while deadline.poll_expired(cx).is_ready() {
-            let waited_ticks = self.waited_ticks + now - self.waiting_since;
-            let least = TICK.as_secs_f64() * waited_ticks as f64 * self.rate_min as f64;
-            if (self.progress.bytes.get() as f64) < least {
-                self.progress.failed.set(Some(Code::RequestTimeout));
-                return Poll::Ready(Some(Err(BodyError::TooSlow)));
+            if self.is_too_slow(self.waited_ticks + now - self.waiting_since) {
+                return Poll::Ready(Some(Err(self.fail(Code::RequestTimeout, BodyError::TooSlow))));
             }
             deadline.reset(RATE_CHECK_EVERY);
         }
+        self.waiting = Some(deadline);
         Poll::Pending
     }
 }

@@ -1,7 +1,7 @@
 //! The listener over real sockets.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::settings::AdminSettings;
@@ -73,7 +73,7 @@ async fn connections_are_bounded_and_those_beyond_wait() {
 async fn an_exposed_or_taken_address_is_refused() {
     let fixture = Fixture::new().await;
     assert!(matches!(start(&fixture, "0.0.0.0:0"), Err(StartError::Exposed(_))));
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     assert!(matches!(start(&fixture, &address), Err(StartError::Listen(..))));
 }

@@ -10,13 +10,13 @@ fn taken(name: &'static str, value: &str) -> Option<Reading> {
     reading
 }
 
-fn of(busy: Option<f64>, max: Option<f64>, cpu: Option<f64>) -> Option<Reading> {
-    Some(Reading { busy, max, cpu, own_in_flight: None })
+fn of(busy: Option<f64>, max: Option<f64>, cpu: Option<f64>) -> Reading {
+    Reading { busy, max, cpu, own_in_flight: None }
 }
 
 #[test]
 fn every_form_says_the_same() {
-    let expected = of(Some(17.0), Some(200.0), Some(0.4));
+    let expected = Some(of(Some(17.0), Some(200.0), Some(0.4)));
     for text in [
         "TEXT cpu_utilization=0.3,application_utilization=0.4,named_metrics.workers=17,named_metrics.workers_max=200,rps_fractional=5",
         "TEXT cpu_utilization=0.4, named_metrics.workers=17, named_metrics.workers_max=200",
@@ -39,7 +39,7 @@ fn the_binary_form_is_read_with_and_without_padding() {
     bytes.push(0x11);
     bytes.extend_from_slice(&17.0_f64.to_le_bytes());
     let padded = base64::engine::general_purpose::STANDARD.encode(&bytes);
-    let expected = of(Some(17.0), None, Some(0.5));
+    let expected = Some(of(Some(17.0), None, Some(0.5)));
     assert_eq!(taken("endpoint-load-metrics-bin", &padded), expected);
     assert_eq!(taken("endpoint-load-metrics-bin", padded.trim_end_matches('=')), expected);
     assert_eq!(taken("endpoint-load-metrics", &format!("BIN {padded}")), expected);

@@ -21,12 +21,13 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use super::super::cells::BOUNDS_S;
 use super::super::families::{Family, Kind, Label, Point, Value};
-use super::OtlpError;
-use super::settings::{OtelSettings, Protocol, Receiver};
+use super::connect::Connect;
+use super::settings::{Protocol, Receiver};
+use super::{OtlpError, Target};
 
 /// Sends all metrics to a receiver.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct MetricsSender {
 #[derive(Debug)]
 enum Transport {
     Grpc { client: MetricsServiceClient<Channel>, metadata: MetadataMap },
-    Http { client: HyperClient, receiver: Receiver },
+    Http { client: HyperClient<Connect>, receiver: Receiver },
 }
 
 /// The receiver did not take the metrics.
@@ -65,27 +66,25 @@ pub enum SendError {
 impl MetricsSender {
     /// Call it within the runtime it will send on.
     pub(in super::super) fn new(
-        settings: &OtelSettings,
-        receiver: &Receiver,
+        target: &Target<'_>,
         started_unix_ns: u64,
-        instance: &str,
     ) -> Result<Self, OtlpError> {
+        let receiver = target.receiver;
         let transport = match receiver.protocol {
             Protocol::Grpc => {
-                let endpoint = Endpoint::from_shared(receiver.endpoint.clone())
-                    .map_err(|error| OtlpError::Metrics(Box::new(error)))?;
+                let channel =
+                    super::channel(target).map_err(|error| OtlpError::Metrics(Box::new(error)))?;
                 Transport::Grpc {
-                    client: MetricsServiceClient::new(endpoint.connect_lazy()),
+                    client: MetricsServiceClient::new(channel),
                     metadata: MetadataMap::from_headers(receiver.header_map()),
                 }
             }
-            Protocol::HttpProtobuf | Protocol::HttpJson => Transport::Http {
-                client: HyperClient::with_default_connector(receiver.timeout, None),
-                receiver: receiver.clone(),
-            },
+            Protocol::HttpProtobuf | Protocol::HttpJson => {
+                Transport::Http { client: super::client(target), receiver: receiver.clone() }
+            }
         };
         let resource = Resource {
-            attributes: super::resource(settings, instance)
+            attributes: super::resource(target)
                 .iter()
                 .map(|(key, value)| pair(key.as_str(), text(&value.to_string())))
                 .collect(),
@@ -133,7 +132,7 @@ impl MetricsSender {
 }
 
 async fn post(
-    client: &HyperClient,
+    client: &HyperClient<Connect>,
     receiver: &Receiver,
     request: &ExportMetricsServiceRequest,
 ) -> Result<(), SendError> {
@@ -186,7 +185,7 @@ fn encode(family: &Family, times: Times) -> Metric {
 
 fn number(point: &Point, times: Times) -> Option<NumberDataPoint> {
     let value = match point.value {
-        Value::Count(count) => number_data_point::Value::AsInt(count as i64),
+        Value::Count(count) => number_data_point::Value::AsInt(super::signed(count)),
         Value::Number(number) => number_data_point::Value::AsDouble(number),
         Value::Durations(_) => return None,
     };

@@ -3,6 +3,8 @@
 //! Source: OpenTelemetry's "SDK environment variables" and "OTLP exporter configuration". Export of a
 //! signal is off where no endpoint is named for it: the specification's default of
 //! `http://localhost:4318` would make every gateway knock at a door that mostly isn't there.
+//! Not read: the variables for compression (batches go out as they are) and for certificates (the
+//! system's authorities are trusted).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use super::super::sampling::{Sampler, SamplerError};
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Period of metrics export where nothing is said.
-const INTERVAL_DEFAULT: Duration = Duration::from_secs(60);
+const INTERVAL_DEFAULT: Duration = Duration::from_mins(1);
 
 /// What is exported, and where.
 #[derive(Clone, Debug)]
@@ -87,7 +89,7 @@ pub enum OtelSettingsError {
         value: String,
     },
     /// Not a URL that can be used.
-    #[error("{variable} is `{value}`; it must be a URL that begins with http://")]
+    #[error("{variable} is `{value}`; it must be a URL that begins with http:// or https://")]
     Endpoint {
         /// Which.
         variable: String,
@@ -199,8 +201,9 @@ fn receiver(
         },
     };
     let usable = |url: &str| {
-        url.parse::<http::Uri>()
-            .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some())
+        url.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+        })
     };
     if !usable(endpoint.trim()) {
         return Err(OtelSettingsError::Endpoint { variable, value: endpoint });

@@ -70,8 +70,10 @@ impl SpanContextOf {
         attributes.push(KeyValue::new("url.path", record.path.as_str().to_owned()));
         attributes.push(KeyValue::new("client.address", record.peer.to_string()));
         attributes.push(KeyValue::new("network.protocol.version", version(record.version)));
-        attributes.push(KeyValue::new("http.request.body.size", record.request_bytes as i64));
-        attributes.push(KeyValue::new("http.response.body.size", record.response_bytes as i64));
+        attributes
+            .push(KeyValue::new("http.request.body.size", super::signed(record.request_bytes)));
+        attributes
+            .push(KeyValue::new("http.response.body.size", super::signed(record.response_bytes)));
         if record.status != 0 {
             attributes.push(KeyValue::new("http.response.status_code", i64::from(record.status)));
         }
@@ -93,7 +95,8 @@ impl SpanContextOf {
             attributes.push(KeyValue::new("http.response.status_code", i64::from(attempt.status)));
         }
         if index > 0 {
-            attributes.push(KeyValue::new("http.request.resend_count", index as i64));
+            attributes
+                .push(KeyValue::new("http.request.resend_count", super::signed(index as u64)));
         }
         // A client calls every 4xx and 5xx an error (semantic conventions, span status).
         let error = match (attempt.failed, attempt.status) {
@@ -135,7 +138,7 @@ fn context(record: &SpanRecord, span_id: u64) -> SpanContext {
 
 /// What was decided, and why.
 fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
-    attributes.push(KeyValue::new("sumun.policy.revision", record.revision as i64));
+    attributes.push(KeyValue::new("sumun.policy.revision", super::signed(record.revision)));
     // In shadow mode: what would have been, as the metrics have it.
     let decision = if record.shadow.is_some() { "refuse" } else { record.verdict.decision() };
     attributes.push(KeyValue::new("sumun.decision", decision));

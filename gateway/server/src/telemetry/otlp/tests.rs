@@ -1,10 +1,12 @@
 mod rotel;
+mod tls;
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use sumun_policy::policy::Mode;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsConnector;
 
 use self::rotel::Rotel;
 use super::super::fixture::{call, name, refused, route};
@@ -14,11 +16,16 @@ use super::settings::OtelSettings;
 use crate::clock::Clock;
 use crate::refusal::Code;
 use crate::settings::{AccessLogFormat, AccessLogSettings};
+use crate::upstream::tls_connector;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Telemetry under these variables, with its runtime.
 fn telemetry(variables: &[(&str, &str)]) -> (Arc<Telemetry>, Runtime) {
+    telemetry_by(variables, tls_connector().unwrap())
+}
+
+fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry>, Runtime) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let find = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted);
@@ -30,7 +37,7 @@ fn telemetry(variables: &[(&str, &str)]) -> (Arc<Telemetry>, Runtime) {
         otel,
         clock: Clock::start(),
     };
-    (Telemetry::build(settings, runtime.handle()).unwrap(), runtime)
+    (Telemetry::build_with(settings, runtime.handle(), Some(tls)).unwrap(), runtime)
 }
 
 /// Settles a forwarded call in a trace of its own and a refused one; gives the trace ids.
@@ -45,13 +52,14 @@ fn settle_two(telemetry: &Arc<Telemetry>) -> [String; 2] {
 }
 
 /// What a receiver must have got of [`settle_two`], whatever the protocol.
-fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str) {
-    let (telemetry, runtime) = telemetry(&[
+fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: TlsConnector) {
+    let variables = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_TRACES_SAMPLER", "always_on"),
         ("OTEL_SERVICE_NAME", &format!("gate-{}", protocol.replace('/', "-"))),
-    ]);
+    ];
+    let (telemetry, runtime) = telemetry_by(&variables, tls);
     let [forwarded, shed] = settle_two(&telemetry);
     runtime.block_on(telemetry.flush(PATIENCE));
     let service = format!("gate-{}", protocol.replace('/', "-"));
@@ -95,15 +103,38 @@ impl Gauges for Nothing {
 fn spans_arrive_at_a_real_receiver_by_grpc() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.grpc_port);
-    assert_spans_arrive(&rotel, "grpc", &endpoint);
+    assert_spans_arrive(&rotel, "grpc", &endpoint, tls_connector().unwrap());
 }
 
 #[test]
 fn spans_arrive_at_a_real_receiver_by_http() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.http_port);
-    assert_spans_arrive(&rotel, "http/protobuf", &endpoint);
-    assert_spans_arrive(&rotel, "http/json", &endpoint);
+    for protocol in ["http/protobuf", "http/json"] {
+        assert_spans_arrive(&rotel, protocol, &endpoint, tls_connector().unwrap());
+    }
+}
+
+#[test]
+fn spans_arrive_over_tls_and_only_under_a_known_authority() {
+    let rotel = Rotel::start();
+    let front = tls::Front::start();
+    for (protocol, port) in [("grpc", rotel.grpc_port), ("http/protobuf", rotel.http_port)] {
+        let endpoint = format!("https://127.0.0.1:{}", front.before(port));
+        assert_spans_arrive(&rotel, protocol, &endpoint, front.connector());
+
+        // The system's authorities don't know the one of this test.
+        let (telemetry, runtime) = telemetry(&[
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+        ]);
+        settle_two(&telemetry);
+        runtime.block_on(telemetry.flush(PATIENCE));
+        let metrics = telemetry.prometheus(&Nothing);
+        assert!(metrics.contains("sumun_spans_dropped_total 3"), "{protocol}: none arrived");
+    }
 }
 
 #[test]

@@ -15,9 +15,9 @@ use tonic::metadata::MetadataMap;
 use super::super::cells::Counter;
 use super::super::spans::SpanDrain;
 use super::super::wall::Wall;
-use super::OtlpError;
-use super::settings::{OtelSettings, Protocol, Receiver};
+use super::settings::Protocol;
 use super::span::SpanContextOf;
+use super::{OtlpError, Target};
 
 /// Calls in one batch; with attempts about 1,000 spans, 500 KiB encoded.
 const BATCH_CALLS: usize = 512;
@@ -44,16 +44,13 @@ pub(in super::super) struct TraceTask {
 impl TraceTask {
     /// A task that is yet to run. Call it within the runtime it will run on.
     pub(in super::super) fn new(
-        settings: &OtelSettings,
-        receiver: &Receiver,
+        target: &Target<'_>,
         wall: Wall,
         scheme: &'static str,
-        instance: &str,
         ends: TaskEnds,
     ) -> Result<Self, OtlpError> {
-        let mut exporter =
-            exporter(receiver).map_err(|error| OtlpError::Traces(Box::new(error)))?;
-        exporter.set_resource(&super::resource(settings, instance));
+        let mut exporter = exporter(target).map_err(OtlpError::Traces)?;
+        exporter.set_resource(&super::resource(target));
         let scope =
             InstrumentationScope::builder("sumun").with_version(env!("CARGO_PKG_VERSION")).build();
         let TaskEnds { drains, wake, flushes, dropped } = ends;
@@ -121,24 +118,28 @@ pub(in super::super) struct TaskEnds {
     pub(in super::super) dropped: Arc<Counter>,
 }
 
-fn exporter(receiver: &Receiver) -> Result<SpanExporter, opentelemetry_otlp::ExporterBuildError> {
+fn exporter(target: &Target<'_>) -> Result<SpanExporter, Box<dyn std::error::Error + Send + Sync>> {
+    let receiver = target.receiver;
     let protocol = match receiver.protocol {
         Protocol::Grpc => {
-            return SpanExporter::builder()
+            let exporter = SpanExporter::builder()
                 .with_tonic()
-                .with_endpoint(&receiver.endpoint)
+                .with_channel(super::channel(target)?)
                 .with_timeout(receiver.timeout)
                 .with_metadata(MetadataMap::from_headers(receiver.header_map()))
-                .build();
+                .build()?;
+            return Ok(exporter);
         }
         Protocol::HttpProtobuf => OtlpProtocol::HttpBinary,
         Protocol::HttpJson => OtlpProtocol::HttpJson,
     };
-    SpanExporter::builder()
+    let exporter = SpanExporter::builder()
         .with_http()
+        .with_http_client(super::client(target))
         .with_protocol(protocol)
         .with_endpoint(&receiver.endpoint)
         .with_timeout(receiver.timeout)
         .with_headers(receiver.headers.clone())
-        .build()
+        .build()?;
+    Ok(exporter)
 }

@@ -17,8 +17,9 @@ fn writer() -> LineWriter {
 fn json(record: &CallRecord) -> Value {
     let mut line = Vec::new();
     writer().json(&mut line, record);
-    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1, "one call, one line");
-    serde_json::from_slice(&line).expect("a line is one JSON object")
+    let line = String::from_utf8(line).unwrap();
+    assert_eq!(line.lines().count(), 1, "one call, one line");
+    serde_json::from_str(&line).expect("a line is one JSON object")
 }
 
 fn common(record: &CallRecord) -> String {

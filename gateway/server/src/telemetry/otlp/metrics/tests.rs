@@ -1,14 +1,19 @@
 use std::sync::Arc;
 
 use super::super::super::cells::{Histogram as Cells, HistogramSum};
+use super::super::settings::OtelSettings;
 use super::*;
+use crate::upstream::tls_connector;
 
 fn sender() -> MetricsSender {
     let settings = OtelSettings::read(&|name| {
         (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://127.0.0.1:4318".to_owned())
     })
     .unwrap();
-    MetricsSender::new(&settings, settings.metrics.as_ref().unwrap(), 1, "instance").unwrap()
+    let receiver = settings.metrics.as_ref().unwrap();
+    let tls = tls_connector().unwrap();
+    let target = Target { settings: &settings, receiver, tls, instance: "instance" };
+    MetricsSender::new(&target, 1).unwrap()
 }
 
 fn metrics(families: &[Family]) -> Vec<Metric> {

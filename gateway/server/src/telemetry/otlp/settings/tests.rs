@@ -84,6 +84,7 @@ fn nonsense_is_named_with_its_variable() {
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "127.0.0.1:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "unix:///run/otel.sock"),
     ] {
         let error = read(&[endpoint, (name, value)]).unwrap_err().to_string();
         assert!(error.contains(name), "{error} names {name}");

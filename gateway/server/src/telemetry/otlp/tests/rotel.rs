@@ -1,20 +1,16 @@
 //! A real, independent OTLP receiver: the `rotel` agent, which prints every attribute it gets.
 //!
-//! Installed on first use into `target/otlp-receiver`, by `pip` from the package index that the
-//! machine is set up for; later runs find it there.
+//! `tests/prepare` installs it under the target folder.
 
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-const VERSION: &str = "0.0.1a15";
-
 /// Includes the time a busy machine needs to start it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running receiver; ends when dropped.
 pub struct Rotel {
@@ -88,46 +84,13 @@ fn free_ports() -> (u16, u16) {
     (grpc, http)
 }
 
-/// The agent's path; installs it where it isn't yet.
+/// The agent's path: where `tests/prepare` puts it.
 fn agent() -> PathBuf {
     // target/PROFILE/deps/this-test
     let exe = std::env::current_exe().unwrap();
-    let target = exe.ancestors().nth(3).expect("tests run in target");
-    let folder = target.join("otlp-receiver");
-    fs::create_dir_all(target).unwrap();
-    // Tests run at once, in several processes even: one of them installs.
-    let lock = File::create(target.join("otlp-receiver.lock")).unwrap();
-    lock.lock().unwrap();
-    if let Some(agent) = installed(&folder) {
-        return agent;
-    }
-    let python = folder.join("bin/python");
-    let package = format!("rotel=={VERSION}");
-    run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-    run(Command::new(python).args(["-m", "pip", "install", "--quiet", &package]));
-    installed(&folder).expect("the package holds the agent")
-}
-
-fn installed(folder: &Path) -> Option<PathBuf> {
-    let libraries = fs::read_dir(folder.join("lib")).ok()?;
-    let agents =
-        libraries.flatten().map(|library| library.path().join("site-packages/rotel/rotel-agent"));
-    agents.into_iter().find(|agent| agent.is_file())
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!(
-            "the test of OTLP export needs python3 with venv and pip to install the receiver \
-             (Debian: apt-get install python3-venv python3-pip): {error}"
-        )
-    });
-    assert!(
-        output.status.success(),
-        "the test of OTLP export could not install its receiver `rotel`: {command:?}\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let agent = exe.ancestors().nth(3).expect("tests run in target").join("python/bin/rotel");
+    assert!(agent.exists(), "{} is not there: run tests/prepare once", agent.display());
+    agent
 }
 
 /// Without terminal escapes: ESC, `[`, digits and semicolons, a letter.
