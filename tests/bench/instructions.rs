@@ -85,19 +85,19 @@ fn policy(routes: usize) -> sumun_policy::Policy {
     let mut files = vec![("bench.yaml".to_owned(), POLICY.to_owned())];
     let numbers: Vec<usize> = (0..routes.saturating_sub(ROUTES_USUAL)).collect();
     for chunk in numbers.chunks(1000) {
-        let mut text = "version: 1\nroutes:\n".to_owned();
-        for number in chunk {
-            let (service, resource) = (number % 100, number / 100);
-            let path = format!("/service-{service}/resource-{resource}/**");
-            text += &format!(
-                "  route-{number}:\n    match: {{ path: {path} }}\n    upstream: origin\n"
-            );
-        }
+        let routes: Vec<String> = chunk.iter().map(|number| route_text(*number)).collect();
+        let text = format!("version: 1\nroutes:\n{}", routes.concat());
         files.push((format!("routes-{}.yaml", chunk[0]), text));
     }
     let (policy, problems) = sumun_policy::check(&files);
     assert!(problems.is_empty(), "{problems:?}");
     policy.unwrap()
+}
+
+fn route_text(number: usize) -> String {
+    let (service, resource) = (number % 100, number / 100);
+    let path = format!("/service-{service}/resource-{resource}/**");
+    format!("  route-{number}:\n    match: {{ path: {path} }}\n    upstream: origin\n")
 }
 
 /// Routes of [`POLICY`].
@@ -275,7 +275,7 @@ fn refusal(count: u64) {
     }
     let (shed, caller) = (shed.unwrap(), Caller { grpc: false, h2: false });
     for _ in 0..count {
-        let refusal = Refusal::shed(Code::RpsOver, black_box(&shed).clone());
+        let refusal = Refusal::shed(Code::RpsOver, *black_box(&shed));
         black_box(refusal.response(caller, Some(&plan), &trace()));
     }
 }
