@@ -6,7 +6,6 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of the bench")]
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
@@ -86,18 +85,19 @@ fn policy(routes: usize) -> sumun_policy::Policy {
     let mut files = vec![("bench.yaml".to_owned(), POLICY.to_owned())];
     let numbers: Vec<usize> = (0..routes.saturating_sub(ROUTES_USUAL)).collect();
     for chunk in numbers.chunks(1000) {
-        let mut text = "version: 1\nroutes:\n".to_owned();
-        for number in chunk {
-            let (service, resource) = (number % 100, number / 100);
-            let path = format!("/service-{service}/resource-{resource}/**");
-            let rule = format!("match: {{ path: {path} }}, upstream: origin");
-            writeln!(text, "  route-{number}: {{ {rule} }}").unwrap();
-        }
+        let routes: Vec<String> = chunk.iter().map(|number| route_text(*number)).collect();
+        let text = format!("version: 1\nroutes:\n{}", routes.concat());
         files.push((format!("routes-{}.yaml", chunk[0]), text));
     }
     let (policy, problems) = sumun_policy::check(&files);
     assert!(problems.is_empty(), "{problems:?}");
     policy.unwrap()
+}
+
+fn route_text(number: usize) -> String {
+    let (service, resource) = (number % 100, number / 100);
+    let path = format!("/service-{service}/resource-{resource}/**");
+    format!("  route-{number}:\n    match: {{ path: {path} }}\n    upstream: origin\n")
 }
 
 /// Routes of [`POLICY`].
