@@ -135,6 +135,11 @@ impl Call {
         refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
     }
 
+    /// When the call began, as the cache rules want it: for a hit no time has passed since.
+    pub fn cache_begun(&self) -> Now {
+        Now { wall: self.core.shared.clock.wall(), mono_ns: self.now.nanos() }
+    }
+
     /// Now, as the cache rules want it.
     pub fn cache_now(&self) -> Now {
         let clock = &self.core.shared.clock;

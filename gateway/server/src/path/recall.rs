@@ -30,7 +30,7 @@ pub fn recall(call: &mut Call, plan: &RoutePlan, opened: &mut Opened) -> Result<
     };
     let asked = asked(call, opened);
     let cache = &call.core.shared.cache;
-    match cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_now()) {
+    match cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_begun()) {
         Some(recalled) => settle(call, opened, recalled),
         None => Ok(Recall::Wait),
     }
