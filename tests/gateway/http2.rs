@@ -259,7 +259,7 @@ async fn point_12_rapid_reset_is_calmed() {
     let behind = gate.clone();
     let upstream = Upstream::start(move |_| Reply::ok("x").behind(&behind)).await;
     let sumun = Sumun::start(&policies::to(&upstream.url())).await;
-    let before = sumun.pss_kib();
+    let before = sumun.anonymous_kib();
     let block = frame::get("/", &[]);
     let piece = |n: u32| {
         (0..50)
@@ -271,7 +271,11 @@ async fn point_12_rapid_reset_is_calmed() {
     };
     let code = flood(&sumun, Vec::new(), piece, 2_000).await;
     assert_eq!(code, Some(CALM));
-    assert!(sumun.pss_kib() < before + 8 * 1024, "{before} KiB → {} KiB", sumun.pss_kib());
+    assert!(
+        sumun.anonymous_kib() < before + 8 * 1024,
+        "{before} KiB → {} KiB",
+        sumun.anonymous_kib()
+    );
     gate.open();
     sumun.idle(DEADLINE).await;
     upstream.idle(DEADLINE).await;
@@ -305,21 +309,25 @@ async fn point_12_made_you_reset_is_calmed() {
 #[tokio::test]
 async fn point_12_continuation_floods_end_the_connection() {
     let (upstream, sumun) = plain().await;
-    let before = sumun.pss_kib();
+    let before = sumun.anonymous_kib();
     let open = frame::frame(kind::HEADERS, 0, 1, &frame::get("/", &[]));
     let field = frame::block(&[("x-fill", &"v".repeat(8_000))]);
     let piece = |_| frame::frame(kind::CONTINUATION, 0, 1, &field);
     flood(&sumun, open.clone(), piece, 10_000).await;
     let empty = |_| frame::frame(kind::CONTINUATION, 0, 1, &[]);
     flood(&sumun, open, empty, 200_000).await;
-    assert!(sumun.pss_kib() < before + 4 * 1024, "{before} KiB → {} KiB", sumun.pss_kib());
+    assert!(
+        sumun.anonymous_kib() < before + 4 * 1024,
+        "{before} KiB → {} KiB",
+        sumun.anonymous_kib()
+    );
     assert!(upstream.all_bytes().is_empty());
 }
 
 #[tokio::test]
 async fn point_12_header_bombs_are_refused() {
     let (upstream, sumun) = plain().await;
-    let before = sumun.pss_kib();
+    let before = sumun.anonymous_kib();
     // One entry of 4,000 bytes in the dynamic table, then referred to 16,000 times: 64 MB.
     let mut block = frame::get("/", &[]);
     block.push(0x40);
@@ -330,7 +338,11 @@ async fn point_12_header_bombs_are_refused() {
     let ok = |f: &Frame| f.kind == kind::HEADERS && f.payload.first() == Some(&0x88);
     assert!(!frames.iter().any(ok), "{frames:?}");
     assert!(upstream.all_bytes().is_empty());
-    assert!(sumun.pss_kib() < before + 4 * 1024, "{before} KiB → {} KiB", sumun.pss_kib());
+    assert!(
+        sumun.anonymous_kib() < before + 4 * 1024,
+        "{before} KiB → {} KiB",
+        sumun.anonymous_kib()
+    );
     assert_eq!(H2Client::connect(sumun.address()).await.get("/").await.status, 200);
 }
 
@@ -357,7 +369,7 @@ async fn point_12_empty_data_floods_end_the_connection() {
 #[tokio::test]
 async fn point_12_ping_and_settings_floods_cost_no_memory() {
     let (_upstream, sumun) = plain().await;
-    let before = sumun.pss_kib();
+    let before = sumun.anonymous_kib();
     let ping = frame::frame(kind::PING, 0, 0, &[7; 8]).repeat(500);
     let settings = frame::frame(kind::SETTINGS, 0, 0, &[]).repeat(500);
     for piece in [ping, settings] {
@@ -370,7 +382,7 @@ async fn point_12_ping_and_settings_floods_cost_no_memory() {
                 break;
             }
         }
-        let grown = sumun.pss_kib().saturating_sub(before);
+        let grown = sumun.anonymous_kib().saturating_sub(before);
         assert!(grown < 4 * 1024, "{grown} KiB");
         let other = within("another client", Duration::from_secs(2), sumun.get("/")).await;
         assert_eq!(other.status, 200);

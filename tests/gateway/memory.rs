@@ -13,7 +13,7 @@ async fn settled_kib(sumun: &Sumun) -> u64 {
     let mut calm = 0;
     eventually("memory settles", DEADLINE, async || {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = sumun.pss_kib();
+        let now = sumun.anonymous_kib();
         calm = if now.abs_diff(last) * 100 <= now { calm + 1 } else { 0 };
         last = now;
         if calm >= 10 { Ok(now) } else { Err(now) }
@@ -34,7 +34,7 @@ async fn warm(upstream: &Upstream) -> Sumun {
 /// over `most` has until then.
 async fn each_kib(sumun: &Sumun, before: u64, count: u64, most: f64, what: &str) {
     settled_kib(sumun).await;
-    let cost = || (sumun.pss_kib().saturating_sub(before)) as f64 / count as f64;
+    let cost = || (sumun.anonymous_kib().saturating_sub(before)) as f64 / count as f64;
     let each = eventually(what, Duration::from_secs(20), async || match cost() {
         each if each <= most => Ok(each),
         each => Err(format!("{each:.1} KiB each, at most {most}")),

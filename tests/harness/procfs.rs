@@ -2,12 +2,14 @@
 
 use std::fs;
 
-/// Proportional set size of a process, KiB: memory that only it uses, and its share of the rest.
-pub fn pss_kib(pid: u32) -> u64 {
+/// Memory of a process that no file is behind, KiB: heap, stacks, buffers. Not its program, whose
+/// pages it shares with every other gateway that runs just then.
+pub fn anonymous_kib(pid: u32) -> u64 {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{path}: {why}"));
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("Pss in kB")
+    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+    let kib = line.expect("a line for it").split_whitespace().next();
+    kib.and_then(|kib| kib.parse().ok()).expect("a number of kB")
 }
 
 /// Number of open descriptors of a process.

@@ -275,9 +275,9 @@ impl Sumun {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
-    /// Proportional set size, KiB.
-    pub fn pss_kib(&self) -> u64 {
-        procfs::pss_kib(self.pid())
+    /// Memory that no file is behind, KiB.
+    pub fn anonymous_kib(&self) -> u64 {
+        procfs::anonymous_kib(self.pid())
     }
 
     /// Open descriptors.

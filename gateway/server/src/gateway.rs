@@ -187,15 +187,19 @@ impl Gateway {
         })?;
         self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
         let mut workers = Vec::new();
+        let (starting, started) = std::sync::mpsc::sync_channel(0);
         for (id, listener) in self.listeners.iter().enumerate() {
             let listener = listener.try_clone().context("can't share the listening socket")?;
             let (shared, telemetry) = (Arc::clone(&self.shared), Arc::clone(&self.telemetry));
             // A worker that ends by itself ends the process: its socket would go on queueing
             // connections that nobody accepts.
-            let ended = Arc::clone(stop);
-            let worker = worker::start(id, shared, move || telemetry.core(id), listener, ended);
+            let (starting, ended) = (starting.clone(), Arc::clone(stop));
+            let telemetry = move || telemetry.core(id);
+            let worker = worker::start(id, shared, telemetry, listener, starting, ended);
             workers.push(worker.context("can't start a worker thread")?);
         }
+        drop(starting);
+        let _ = started.recv(); // ends once no worker is starting any more: ready means that all run
         self.addresses.write(&self.shared.settings.state)?;
         gauges.set_ready();
         self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());

@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, LocalOptions};
@@ -19,13 +20,14 @@ use crate::telemetry::CoreTelemetry;
 /// Ticks between two looks at idle connections: about a second.
 const PRUNE_TICKS: u64 = 32;
 
-/// Starts a worker. Its thread ends when the drain has, or when it could not go on; `ended` is told
-/// in any case.
+/// Starts a worker. It drops `starting` once it runs or has failed. Its thread ends when the drain
+/// has, or when it could not go on; `ended` is told in any case.
 pub fn start(
     id: usize,
     shared: Arc<Shared>,
     telemetry: impl FnOnce() -> CoreTelemetry + Send + 'static,
     listener: TcpListener,
+    starting: SyncSender<Infallible>,
     ended: Arc<Notify>,
 ) -> io::Result<JoinHandle<io::Result<()>>> {
     std::thread::Builder::new().name(format!("sumun-worker-{id}")).spawn(move || {
@@ -34,6 +36,7 @@ pub fn start(
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         runtime.block_on(async move {
             let core = Rc::new(Core::new(shared, telemetry()));
+            drop(starting);
             // No task of its own: a worker without time would hold everybody up for ever, so a
             // panic of the one is the end of the other.
             tokio::select! {
