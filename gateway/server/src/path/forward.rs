@@ -40,7 +40,7 @@ pub async fn forward(
             Refusal::new(Code::NoEndpoint, "no endpoint of the upstream is usable")
         })?;
         let last = attempt == ATTEMPTS_MAX;
-        let spare = if last { None } else { spare(request) };
+        let spare = request.as_ref().filter(|request| !last && is_repeatable(request)).map(spare);
         let began = Attempted { now, fresh: attempt > 1 };
         let failed = match try_once(call, plan, &endpoint, request, began).await {
             Ok(answer) if answer.upgraded.is_some() => {
@@ -118,15 +118,14 @@ fn is_upgrade(request: &Request<RequestBody>) -> bool {
     request.headers().contains_key(header::UPGRADE)
 }
 
-/// A copy for a second attempt, where there may be one.
-fn spare(request: &Option<Request<RequestBody>>) -> Option<Box<Request<RequestBody>>> {
-    let request = request.as_ref().filter(|request| is_repeatable(request))?;
+/// A copy for a second attempt.
+fn spare(request: &Request<RequestBody>) -> Box<Request<RequestBody>> {
     let mut copy = Box::new(Request::new(RequestBody::Empty));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    copy
 }
 
 impl Failed {

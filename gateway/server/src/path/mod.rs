@@ -110,12 +110,11 @@ async fn ask(
             return conclude(call, answer);
         }
     };
-    let answer = match errand {
-        Some(errand) => Box::pin(remember::remember(&mut call, errand, answer)).await,
-        None => {
-            remember::invalidate(&call, &answer);
-            answer
-        }
+    let answer = if let Some(errand) = errand {
+        Box::pin(remember::remember(&mut call, errand, answer)).await
+    } else {
+        remember::invalidate(&call, &answer);
+        answer
     };
     conclude(call, answer)
 }
