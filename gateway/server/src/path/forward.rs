@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode, Version, request};
+use http::{Request, Response, Version, request};
 use sumun_engine::{Endpoint, Moment};
 
 use super::call::{Call, Opened};
@@ -241,9 +241,9 @@ fn keep_upgrade(fields: &mut HeaderMap) {
 }
 
 /// Ties an accepted upgrade to its connection: the tunnel begins when hyper lets go of it.
-pub fn into_tunnel(call: Call) -> Option<StatusCode> {
+pub fn into_tunnel(call: Call) {
     let Call { connection, settlement, tunnel, .. } = call;
-    let (upstream, early) = tunnel?;
-    *connection.tunnel.borrow_mut() = Some(Tunnel { upstream, early, settlement });
-    Some(StatusCode::SWITCHING_PROTOCOLS)
+    if let Some((upstream, early)) = tunnel {
+        *connection.tunnel.borrow_mut() = Some(Tunnel { upstream, early, settlement });
+    }
 }

@@ -33,7 +33,7 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
 use crate::plan::RoutePlan;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::store::Errand;
 use crate::upstream::RequestBody;
 
@@ -64,10 +64,7 @@ pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incomi
             Serving::Later(Box::pin(ask(call, route, errand, Some(request))))
         }
         Ok(Decided::Wait(route, opened)) => Serving::Later(Box::pin(wait(call, route, opened))),
-        Err(refusal) => {
-            let answer = call.refuse(&refusal);
-            Serving::Now(Some(conclude(call, answer)))
-        }
+        Err(refusal) => Serving::Now(Some(refuse(call, &refusal))),
     }
 }
 
@@ -76,23 +73,22 @@ fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusa
     let mut opened = open::open(call, request)?; //           400: ambiguous, malformed; 508
     let route = route::route(call, &opened)?; //              404: nobody's call
     let errand = match recall::recall(call, &route, &mut opened)? {
-        Recall::Answer(answer) => return Ok(Decided::Answer(answer)), // 200, 304: no upstream
-        Recall::Wait => return Ok(Decided::Wait(route, opened)),
-        Recall::Forward(errand) => errand,
+        Some(Recall::Answer(answer)) => return Ok(Decided::Answer(answer)), // no upstream
+        Some(Recall::Forward(errand)) => errand,
+        None => return Ok(Decided::Wait(route, opened)),
     };
-    admit(call, route, errand, opened)
+    let request = admit(call, &route, opened)?;
+    Ok(Decided::Forward(route, errand, request))
 }
 
 fn admit(
     call: &mut Call,
-    route: Rc<RoutePlan>,
-    errand: Option<Errand>,
+    route: &RoutePlan,
     opened: Opened,
-) -> Result<Decided, Refusal> {
-    admit::admit(call, &route)?; //                           429 by threshold
-    reserve::reserve(call, &route)?; //                       429 by quota
-    let request = forward::outbound(call, &route, opened);
-    Ok(Decided::Forward(route, errand, request))
+) -> Result<Request<RequestBody>, Refusal> {
+    admit::admit(call, route)?; //                            429 by threshold
+    reserve::reserve(call, route)?; //                        429 by quota
+    Ok(forward::outbound(call, route, opened))
 }
 
 /// The upstream's part: forward, remember.
@@ -104,11 +100,8 @@ async fn ask(
 ) -> Response<Settled> {
     let answer = match forward::forward(&mut call, &route, &mut request).await {
         Ok(answer) => answer,
-        Err(refusal) => {
-            // 502, 503, 504; dropping the errand lets another identical call lead.
-            let answer = call.refuse(&refusal);
-            return conclude(call, answer);
-        }
+        // 502, 503, 504; dropping the errand lets another identical call lead.
+        Err(refusal) => return refuse(call, &refusal),
     };
     let answer = if let Some(errand) = errand {
         Box::pin(remember::remember(&mut call, errand, answer)).await
@@ -121,28 +114,25 @@ async fn ask(
 
 /// First an identical call in flight, then the rest of the path.
 async fn wait(mut call: Call, route: Rc<RoutePlan>, mut opened: Opened) -> Response<Settled> {
-    let decided = match recall::wait(&mut call, &route, &mut opened).await {
-        Ok(Recall::Answer(answer)) => Ok(Decided::Answer(answer)),
-        Ok(Recall::Forward(errand)) => admit(&mut call, route, errand, opened),
-        Ok(Recall::Wait) => Ok(Decided::Wait(route, opened)),
+    let admitted = match recall::wait(&mut call, &route, &mut opened).await {
+        Ok(Recall::Answer(answer)) => {
+            call.settlement.record.head_ns = call.core.now().nanos();
+            return conclude(call, answer);
+        }
+        Ok(Recall::Forward(errand)) => {
+            admit(&mut call, &route, opened).map(|request| (errand, request))
+        }
         Err(refusal) => Err(refusal),
     };
-    match decided {
-        Ok(Decided::Forward(route, errand, request)) => {
-            Box::pin(ask(call, route, errand, Some(request))).await
-        }
-        Ok(Decided::Answer(answer)) => conclude(call, answer),
-        // `recall::wait` never says this twice.
-        Ok(Decided::Wait(..)) => {
-            let refusal = Refusal::new(Code::GatewayOverloaded, "the cache gave no answer");
-            let answer = call.refuse(&refusal);
-            conclude(call, answer)
-        }
-        Err(refusal) => {
-            let answer = call.refuse(&refusal);
-            conclude(call, answer)
-        }
+    match admitted {
+        Ok((errand, request)) => Box::pin(ask(call, route, errand, Some(request))).await,
+        Err(refusal) => refuse(call, &refusal),
     }
+}
+
+fn refuse(mut call: Call, refusal: &Refusal) -> Response<Settled> {
+    let answer = call.refuse(refusal);
+    conclude(call, answer)
 }
 
 /// Hands the answer over, and with it what the call must give back.

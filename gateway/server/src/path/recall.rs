@@ -18,21 +18,23 @@ pub enum Recall {
     Answer(Response<Body>),
     /// The upstream is to be asked; the errand, on routes with a cache, takes its answer.
     Forward(Option<Errand>),
-    /// An identical call may be in flight: [`wait`] tells.
-    Wait,
 }
 
-/// Asks the cache what it can say at once.
-pub fn recall(call: &mut Call, plan: &RoutePlan, opened: &mut Opened) -> Result<Recall, Refusal> {
+/// Asks the cache what it can say at once. `None`: an identical call may be in flight, [`wait`] tells.
+pub fn recall(
+    call: &mut Call,
+    plan: &RoutePlan,
+    opened: &mut Opened,
+) -> Result<Option<Recall>, Refusal> {
     let Some(rules) = &plan.route.policy.cache else {
         call.outdates = outdates(call, opened);
-        return Ok(Recall::Forward(None));
+        return Ok(Some(Recall::Forward(None)));
     };
     let asked = asked(call, opened);
     let cache = &call.core.shared.cache;
     match cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_begun()) {
-        Some(recalled) => settle(call, opened, recalled),
-        None => Ok(Recall::Wait),
+        Some(recalled) => settle(call, opened, recalled).map(Some),
+        None => Ok(None),
     }
 }
 
