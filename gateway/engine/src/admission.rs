@@ -26,11 +26,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::Duration;
 
+use sumun_policy::policy::Class;
+
 use crate::admission::lane::{Gate, Lane};
 use crate::rate::Rate;
 use crate::route::Route;
 use crate::slots::UNLIMITED;
 use crate::time::Moment;
+
+/// What a call says of itself, for admission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Its class: the route's, or what a header that counts made of it.
+    pub class: Class,
+    /// Who calls, as a hash of its identity; `None`: nobody that is known.
+    pub caller: Option<u64>,
+}
 
 /// What becomes of a call.
 #[derive(Debug)]
@@ -147,7 +158,7 @@ impl Decision {
 // === the fast loop ===
 
 /// Decides on one call of a route.
-pub(crate) fn admit(route: &Arc<Route>, now: Moment) -> Decision {
+pub(crate) fn decide(route: &Arc<Route>, _ask: Ask, now: Moment) -> Decision {
     match route.lane.gate() {
         Gate::Open => {
             route.lane.state.admitted();

@@ -27,7 +27,7 @@ mod fixture;
 #[cfg(all(test, not(loom)))]
 mod simulation;
 
-pub use admission::{Decision, Reason, Shed, Slot, ThresholdView};
+pub use admission::{Ask, Decision, Reason, Shed, Slot, ThresholdView};
 pub use endpoint::{Endpoint, EndpointView, Load};
 pub use live::Live;
 pub use quota::{Function, FunctionView, Permit, PoolView, QuotaFull};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sumun_policy::policy;
 
 use crate::admission::lane::Lane;
-use crate::admission::{self, Decision, ThresholdView};
+use crate::admission::{self, Ask, Decision, ThresholdView};
 use crate::quota::Function;
 use crate::slots::UNLIMITED;
 use crate::time::Moment;
@@ -27,8 +27,13 @@ pub struct Route {
 
 impl Route {
     /// Decides on one call: the fast loop. Never blocks, never allocates.
+    pub fn decide(self: &Arc<Self>, ask: Ask, now: Moment) -> Decision {
+        admission::decide(self, ask, now)
+    }
+
+    /// Decides on a call of the route's own class by nobody that is known.
     pub fn admit(self: &Arc<Self>, now: Moment) -> Decision {
-        admission::admit(self, now)
+        self.decide(Ask { class: self.policy.class, caller: None }, now)
     }
 
     /// Its calls in flight.
