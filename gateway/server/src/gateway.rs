@@ -162,6 +162,12 @@ impl Gateway {
         self.addresses
     }
 
+    /// Ends when the gateway begins to drain.
+    pub fn draining(&self) -> impl Future<Output = ()> + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.drain.begun().await }
+    }
+
     /// The background runtime, for what shall end with the gateway.
     pub fn background(&self) -> &tokio::runtime::Handle {
         self.background.handle()

@@ -57,7 +57,13 @@ fn run_demo(gateway: Gateway) -> anyhow::Result<()> {
     let mut demo = None;
     let served = gateway.run(&Arc::new(Notify::new()), |gateway| {
         let listen = gateway.addresses().listen;
-        demo = Some(Demo::start(DemoAddresses::default(), listen)?);
+        let started = Demo::start(DemoAddresses::default(), listen)?;
+        let (draining, quiet) = (gateway.draining(), started.quiet());
+        gateway.background().spawn(async move {
+            draining.await;
+            quiet.cancel();
+        });
+        demo = Some(started);
         Ok(())
     });
     drop(demo);
