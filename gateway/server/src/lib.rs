@@ -18,6 +18,7 @@ pub mod headers;
 // What it stands on.
 pub mod clock;
 pub mod core;
+mod date;
 pub mod deadline;
 pub mod drain;
 pub mod plan;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check(&args),
         Command::Explain(args) => cli::explain(&args),
         Command::Schema => cli::schema(),
+        Command::HashPassword => cli::hash_password(),
         Command::Config(args) => cli::config(&args),
     }
 }

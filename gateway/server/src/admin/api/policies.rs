@@ -254,7 +254,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
 const REASON_CHARS_MAX: usize = 500;
 
 /// Why somebody changes something, in his own words.
-pub(super) fn reason(headers: &HeaderMap) -> String {
+pub(in crate::admin) fn reason(headers: &HeaderMap) -> String {
     let value =
         headers.get("x-change-reason").map(|value| String::from_utf8_lossy(value.as_bytes()));
     value.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect()
