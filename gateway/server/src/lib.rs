@@ -24,6 +24,7 @@ pub mod drain;
 pub mod plan;
 pub mod sense;
 pub mod settings;
+mod state;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

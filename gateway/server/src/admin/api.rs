@@ -4,11 +4,12 @@ mod cache;
 mod concurrency;
 mod live;
 pub(super) mod policies;
+mod revisions;
 mod session;
 
 use std::sync::Arc;
 
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use http::StatusCode;
 use sumun_engine::snapshot::Snapshot;
 
@@ -35,6 +36,10 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/policies", Look, get(policies::list)),
         ("/v1/policies/{file}", Change, file),
         ("/v1/policies:check", Look, post(policies::check)),
+        ("/v1/revisions", Look, get(revisions::list)),
+        ("/v1/revisions/{id}", Change, get(revisions::read).post(revisions::restore)),
+        ("/v1/reverts", Look, get(revisions::pending)),
+        ("/v1/reverts/{file}", Change, delete(revisions::keep)),
         ("/v1/audit", Oversee, get(session::audit)),
     ]
 }

@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::Desk;
-use super::api::policies::reason;
 use super::audit;
 use super::fault::Fault;
+use super::input::reason;
 use super::session::Identity;
 use crate::date::rfc3339;
 use crate::settings::Role;

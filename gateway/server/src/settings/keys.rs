@@ -128,7 +128,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "state",
         flag: "state",
         value: "DIR",
-        about: "Folder of local state: the admin token",
+        about: "Folder of local state: the admin token, earlier policies, the audit log",
         reason: "beside where the gateway is started; hidden, because it holds a secret",
         list: false,
         set: |d, text| put(&mut d.settings.state, path(text)),
