@@ -28,5 +28,6 @@ mod memory;
 mod path;
 mod quota;
 mod reload;
+mod signals;
 mod tls;
 mod upgrade;

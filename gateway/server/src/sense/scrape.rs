@@ -33,6 +33,12 @@ pub const SCRAPE_TIME_MAX: Duration = Duration::from_secs(1);
 /// Share of the period that a scrape may take: it ends before the next begins, jitter included.
 const SCRAPE_TIME_SHARE: f64 = 0.8;
 
+/// From one scrape to the next it takes this share of the period, and at random up to
+/// [`JITTER_SHARE`] more, so that endpoints are not asked in step. A little less than a period: where
+/// one scrape is lost, the next must answer before the reading is two periods old and called stale.
+const NEXT_SHARE: f64 = 0.85;
+const JITTER_SHARE: f64 = 0.1;
+
 /// Memory of the client's read buffer; the body goes through it in pieces.
 const READ_BUFFER_BYTES: usize = 64 << 10;
 
@@ -138,7 +144,7 @@ impl Scrape {
         due += every.mul_f64(0.1 * fastrand::f64());
         loop {
             tokio::time::sleep_until(due).await;
-            due = Instant::now() + every.mul_f64(0.9 + 0.2 * fastrand::f64());
+            due = Instant::now() + every.mul_f64(fastrand::f64().mul_add(JITTER_SHARE, NEXT_SHARE));
             let own_in_flight = readings.in_flight(&upstream, &self.endpoint);
             let mut outcome = self.once(&mut line, &wanted).await;
             if let Ok(told) = &mut outcome {
