@@ -17,6 +17,7 @@ mod admission;
 mod cache;
 mod cli;
 mod corpora;
+mod doctor;
 mod drain;
 mod failure;
 mod framing;

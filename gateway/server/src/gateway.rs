@@ -132,16 +132,7 @@ impl Gateway {
             settings,
         });
         let charts = Arc::new(Charts::default());
-        let readings = Arc::new(readings::ToEngine {
-            shared: Arc::downgrade(&shared),
-            charts: Arc::clone(&charts),
-        });
-        let sense = Sense::new(
-            background.handle().clone(),
-            shared.connector.clone(),
-            shared.own.clone(),
-            readings,
-        );
+        let sense = sense(&shared, &charts, &background);
         let applier = Applier {
             sense: Mutex::new(sense),
             charts: Arc::clone(&charts),
@@ -302,6 +293,14 @@ impl Gateway {
 
 fn connector() -> anyhow::Result<TlsConnector> {
     upstream::tls_connector().context("can't load the system's certificate authorities")
+}
+
+/// Scrapes nothing before the first policy.
+fn sense(shared: &Arc<Shared>, charts: &Arc<Charts>, background: &Runtime) -> Sense {
+    let (connector, own) = (shared.connector.clone(), shared.own.clone());
+    let shared = Arc::downgrade(shared);
+    let readings = readings::ToEngine { shared, charts: Arc::clone(charts) };
+    Sense::new(background.handle().clone(), connector, own, Arc::new(readings))
 }
 
 fn source(settings: &Settings) -> Source {

@@ -23,25 +23,24 @@ const ALIKENESS_MIN: f64 = 0.5;
 pub struct Found {
     /// For each missing name those that look alike, best first.
     pub alike: Vec<(String, Vec<String>)>,
-    /// The server that the text speaks of.
+    /// What wrote the text.
     pub server: Server,
 }
 
-/// Signs of the server that wrote a text, by the first words of its names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Server {
-    /// `tomcat_…`: Spring Boot tells of Tomcat's sessions also without its thread pools.
-    pub tomcat: bool,
-    /// `tomcat_threads_…`: its mbean registry is on.
-    pub tomcat_threads: bool,
-    /// `jetty_threads_…`.
-    pub jetty: bool,
-    /// `undertow_…`.
-    pub undertow: bool,
-    /// `reactor_netty_…` or `netty_…`.
-    pub netty: bool,
-    /// `jvm_…`.
-    pub jvm: bool,
+/// What wrote a text, by the first words of its names. Each says more than those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Server {
+    /// Nothing tells.
+    #[default]
+    Unknown,
+    /// A JVM with no server that tells of itself, as Undertow and Netty.
+    Jvm,
+    /// Jetty with its threads.
+    Jetty,
+    /// Tomcat without its threads: Spring Boot tells of its sessions all the same.
+    Tomcat,
+    /// Tomcat with its threads: the mbean registry is on.
+    TomcatThreads,
 }
 
 /// Looks at the names of one text.
@@ -82,7 +81,7 @@ impl<'a> Survey<'a> {
         name.clone_into(&mut self.last);
         self.names += 1;
         let Ok(name) = std::str::from_utf8(name) else { return };
-        self.server.note(name);
+        self.server = self.server.max(Server::of(name));
         for candidates in &mut self.wanted {
             candidates.note(name);
         }
@@ -128,13 +127,16 @@ fn alikeness(a: &str, b: &str) -> f64 {
 // === impl Server ===
 
 impl Server {
-    fn note(&mut self, name: &str) {
-        self.tomcat |= name.starts_with("tomcat_");
-        self.tomcat_threads |= name.starts_with("tomcat_threads_");
-        self.jetty |= name.starts_with("jetty_threads_");
-        self.undertow |= name.starts_with("undertow_");
-        self.netty |= name.starts_with("reactor_netty_") || name.starts_with("netty_");
-        self.jvm |= name.starts_with("jvm_");
+    /// What one name is evidence of.
+    fn of(name: &str) -> Self {
+        const FIRST_WORDS: [(&str, Server); 4] = [
+            ("tomcat_threads_", Server::TomcatThreads),
+            ("tomcat_", Server::Tomcat),
+            ("jetty_threads_", Server::Jetty),
+            ("jvm_", Server::Jvm),
+        ];
+        let known = FIRST_WORDS.iter().find(|(first, _)| name.starts_with(first));
+        known.map(|(_, server)| *server).unwrap_or_default()
     }
 }
 

@@ -125,13 +125,13 @@ fn without_workers(busy: &str, max: &str, told: &Told) -> Symptom {
     let of_tomcat = busy.starts_with("tomcat_threads_");
     let server = told.found.as_ref().map(|found| found.server);
     let (ailment, why) = match server.filter(|_| of_tomcat) {
-        Some(Server { tomcat_threads: false, tomcat: true, .. }) => {
+        Some(Server::Tomcat) => {
             (Ailment::TomcatMbeanregistryOff, "there are series of Tomcat, of its threads none")
         }
-        Some(Server { tomcat: false, jetty: true, .. }) => {
+        Some(Server::Jetty) => {
             (Ailment::SeriesOfJetty, "there are series of Jetty, of Tomcat none")
         }
-        Some(Server { tomcat: false, jetty: false, jvm: true, .. }) => {
+        Some(Server::Jvm) => {
             (Ailment::NoWorkerPool, "there are series of a JVM, of Tomcat or Jetty none")
         }
         _ => return missing_both(busy, max, told),

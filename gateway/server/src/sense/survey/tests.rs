@@ -2,7 +2,9 @@ use super::*;
 
 fn found(wanted: &Wanted, names: &[&str]) -> Found {
     let mut survey = Survey::new(wanted);
-    names.iter().for_each(|name| survey.note(name.as_bytes()));
+    for name in names {
+        survey.note(name.as_bytes());
+    }
     survey.finish()
 }
 
@@ -40,16 +42,13 @@ fn what_is_there_is_not_missing() {
 #[test]
 fn the_server_is_known_by_its_series() {
     let of = |names: &[&str]| found(&tomcat(), names).server;
-    let none = Server::default();
-    let sessions = of(&["jvm_threads_live_threads", "tomcat_sessions_active_max_sessions"]);
-    assert_eq!(sessions, Server { jvm: true, tomcat: true, ..none });
-    let threads = of(&["tomcat_threads_busy_threads"]);
-    assert_eq!(threads, Server { tomcat: true, tomcat_threads: true, ..none });
-    assert_eq!(of(&["jetty_threads_busy"]), Server { jetty: true, ..none });
-    assert_eq!(
-        of(&["reactor_netty_http_server_data_received_bytes_count"]),
-        Server { netty: true, ..none }
-    );
+    let jvm = "jvm_threads_live_threads";
+    assert_eq!(of(&["up"]), Server::Unknown);
+    assert_eq!(of(&[jvm, "executor_active_threads"]), Server::Jvm);
+    assert_eq!(of(&["jetty_threads_busy", jvm]), Server::Jetty);
+    assert_eq!(of(&["tomcat_sessions_active_max_sessions", jvm]), Server::Tomcat);
+    let threads = "tomcat_threads_busy_threads";
+    assert_eq!(of(&[threads, "tomcat_sessions_active_max_sessions"]), Server::TomcatThreads);
 }
 
 #[test]
