@@ -166,26 +166,6 @@ async fn check_live_is_0_where_signals_are_as_they_should_be() {
     assert!(text.contains("fine: signals of 1 endpoint read"), "{text}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn check_live_tells_a_plain_port_from_tls_and_from_nobody() {
-    let service = Service::start(actuator("boot-2.7.txt"), &Gate::closed()).await;
-    let tls = service.upstream.url().replace("http:", "https:");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let gone = format!("http://{}", listener.local_addr().expect("bound"));
-    drop(listener);
-    for (url, id, remedy) in [
-        (&tls, "tls-on-plain-port", "write `http://`"),
-        (&gone, "connection-refused", "correct the port"),
-    ] {
-        let policy = policy(url, "source: actuator, every: 200ms", WORKERS);
-        let check = move || check_live(&policy);
-        let (code, report, text) = tokio::task::spawn_blocking(check).await.expect("checked");
-        let finding = &report["live"]["findings"][0];
-        assert_eq!((code, finding["id"].as_str()), (1, Some(id)), "{text}");
-        assert!(finding["remedy"].as_str().is_some_and(|words| words.contains(remedy)), "{text}");
-    }
-}
-
 /// A real Prometheus, ended when dropped.
 struct Prometheus {
     child: Child,
