@@ -147,7 +147,10 @@ fn exit_codes_are_those_of_the_contract() {
     let broken = folder(&[("a.yaml", "version: 2\n")]);
     for output in [Output::Text, Output::Json] {
         let code = |folder: &tempfile::TempDir| {
-            format!("{:?}", check(&CheckArgs { policies: vec![folder.path().to_owned()], output }))
+            format!(
+                "{:?}",
+                check(&CheckArgs { policies: vec![folder.path().to_owned()], output, live: false })
+            )
         };
         assert_eq!(code(&fine), format!("{:?}", ExitCode::SUCCESS));
         assert_eq!(code(&broken), format!("{:?}", ExitCode::FAILURE));

@@ -17,6 +17,8 @@ use crate::admin::watch::{
 use crate::authority;
 use crate::core::Shared;
 use crate::reload::Reload;
+use crate::sense::charts::Charts;
+use crate::sense::finding::Finding;
 use crate::store::Resource;
 use crate::telemetry::gauges::{FunctionState, Gauges, LiveState, RouteState, SignalState};
 use crate::telemetry::{Telemetry, exposition};
@@ -25,6 +27,7 @@ use crate::telemetry::{Telemetry, exposition};
 pub struct Running {
     shared: Arc<Shared>,
     live: Arc<Live>,
+    charts: Arc<Charts>,
     telemetry: Arc<Telemetry>,
     reload: Reload,
     ready: AtomicBool,
@@ -38,6 +41,7 @@ impl Running {
         Self {
             shared: Arc::clone(&gateway.shared),
             live: Arc::clone(&gateway.live),
+            charts: Arc::clone(&gateway.charts),
             telemetry: Arc::clone(&gateway.telemetry),
             reload: gateway.reload.clone(),
             ready: AtomicBool::new(false),
@@ -85,6 +89,7 @@ impl Gauges for Running {
         LiveState {
             routes: routes.collect(),
             signals: signals.collect(),
+            findings: self.charts.counts(),
             functions: functions.collect(),
             cache_bytes: self.shared.cache.view().bytes,
             policy_ok: status.ok,
@@ -148,6 +153,10 @@ impl Watch for Running {
                 p99: latency.p99_ms,
             }),
         })
+    }
+
+    fn findings(&self, upstream: &str) -> Vec<Finding> {
+        self.charts.findings(upstream)
     }
 
     fn metrics(&self) -> Metrics {

@@ -309,7 +309,7 @@ fn route_gauges(live: &LiveState) -> [Family; 3] {
     [in_flight, limit, threshold]
 }
 
-fn signal_gauges(live: &LiveState) -> [Family; 2] {
+fn signal_gauges(live: &LiveState) -> [Family; 3] {
     let mut value = Family::gauge(
         "sumun_signal",
         "sumun.signal",
@@ -338,7 +338,16 @@ fn signal_gauges(live: &LiveState) -> [Family; 2] {
             age.push(labels, Value::Number(oldest));
         }
     }
-    [value, age]
+    let mut findings = Family::gauge(
+        "sumun_signal_findings",
+        "sumun.signal_findings",
+        "{finding}",
+        "Things that are wrong with the signals of an upstream, over its endpoints",
+    );
+    for (upstream, count) in &live.findings {
+        findings.push(vec![("upstream", Label::text(upstream.as_str()))], Value::Count(*count));
+    }
+    [value, age, findings]
 }
 
 fn function_gauges(live: &LiveState) -> [Family; 2] {
