@@ -313,7 +313,11 @@ const RPS: Form = Form {
             "per",
             Choice(&[
                 Word::new("route", "all calls of the route share one bucket"),
-                Word::new("caller", "each caller has its own").not_yet(),
+                Word::new(
+                    "caller",
+                    "each caller has its own, as the setting `callers.by` tells them apart; calls \
+                     of nobody that is known share one",
+                ),
             ]),
             "Whose calls are counted together.",
         )
