@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 pub use self::addresses::Addresses;
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
+use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
@@ -112,6 +113,7 @@ impl Gateway {
         )?;
         let live = Arc::new(Live::new());
         let shared = Arc::new(Shared {
+            callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: Cache::new(settings.cache.memory_bytes),
             drain: Drain::default(),
