@@ -111,7 +111,7 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::with_callers_max(settings.callers.callers_max));
         let shared = Arc::new(Shared {
             callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),

@@ -6,9 +6,9 @@
 //! soonest: those that are idle first, in the end the one who has spent least. Who is over its limit
 //! stays longest; a flood of made-up names can't wash it out before the names themselves.
 //!
-//! Bounds: [`CALLERS_MAX`] callers a route unless set otherwise, split evenly over shards; at most 82
-//! bytes each (a map's entry, with the air that a map needs, and its place in the order of
-//! forgetting): 820 KB for 10,000, taken as callers come. The order is put right only when somebody is
+//! Bounds: [`CALLERS_MAX`] callers a route unless set otherwise, split evenly over shards; at most
+//! 108 bytes each (a map's entry, with the air that a map needs, and its place in the order of
+//! forgetting): about a megabyte for 10,000, taken as callers come. The order is put right only when somebody is
 //! forgotten: each call of a caller costs at most one move in it, later. A shard is locked for as long
 //! as a look-up takes, on rare occasions for as long as its order takes to be put right (a thousand
 //! entries, tens of microseconds).
@@ -21,11 +21,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::{Rate, next_arrival, rescaled};
-use crate::time::Moment;
+use crate::time::{Moment, nanos};
 
 /// Callers remembered of one route where nothing is said: more than most meshes have services, and
-/// less than a megabyte.
+/// about a megabyte.
 pub const CALLERS_MAX: usize = 10_000;
+
+/// How far a caller's own refused calls may send it away, beyond what its bucket says. A caller that
+/// does not obey is let forget what it was told after so long.
+pub const BOOKED_AHEAD_MAX: Duration = Duration::from_secs(10);
 
 /// Callers of one shard, about: so many that shards fill evenly, so few that putting one in order
 /// takes microseconds.
@@ -51,11 +55,19 @@ struct Padded(Mutex<Shard>);
 /// The callers that fall to one lock.
 #[derive(Debug, Default)]
 struct Shard {
-    /// The theoretical arrival time of each caller's next call, ns, as a bucket's.
-    arrivals: HashMap<u64, u64, BuildHasherDefault<Spread>>,
+    spent: HashMap<u64, Spent, BuildHasherDefault<Spread>>,
     /// Every caller once, the soonest idle on top, with an arrival time that it had: not later than
     /// the one it has now.
     order: BinaryHeap<Reverse<(u64, u64)>>,
+}
+
+/// What a caller has spent, and been promised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Spent {
+    /// The theoretical arrival time of its next call, ns, as a bucket's.
+    arrival_ns: u64,
+    /// The last return that was booked, ns; 0: none.
+    booked_ns: u64,
 }
 
 // === impl CallerBuckets ===
@@ -74,23 +86,36 @@ impl CallerBuckets {
     /// Takes one call's worth of this caller's, or answers how long until one is there.
     pub fn take(&self, caller: u64, rate: Rate, now: Moment) -> Result<(), Duration> {
         let mut shard = self.shard(caller).lock();
-        if let Some(arrival) = shard.arrivals.get_mut(&caller) {
-            *arrival = next_arrival(rate, *arrival, now)?;
+        if let Some(spent) = shard.spent.get_mut(&caller) {
+            spent.arrival_ns = next_arrival(rate, spent.arrival_ns, now)?;
             return Ok(());
         }
-        let arrival = next_arrival(rate, 0, now)?;
-        if shard.arrivals.len() >= self.shard_callers_max {
+        let arrival_ns = next_arrival(rate, 0, now)?;
+        if shard.spent.len() >= self.shard_callers_max {
             shard.forget_one(now);
         }
-        shard.arrivals.insert(caller, arrival);
-        shard.order.push(Reverse((arrival, caller)));
+        shard.spent.insert(caller, Spent { arrival_ns, booked_ns: 0 });
+        shard.order.push(Reverse((arrival_ns, caller)));
         Ok(())
+    }
+
+    /// Books a caller's return: the next instant, spaced as its calls may come, that none of its
+    /// refused calls was told yet, `earliest` or later. Answers how far from now it is: at most
+    /// [`BOOKED_AHEAD_MAX`] more than `earliest`, where the instants are told anew.
+    pub fn book(&self, caller: u64, rate: Rate, earliest: Duration, now: Moment) -> Duration {
+        let mut shard = self.shard(caller).lock();
+        let first_ns = now.plus(earliest).nanos();
+        let Some(spent) = shard.spent.get_mut(&caller) else { return earliest };
+        let next_ns = spent.booked_ns.saturating_add(rate.interval_ns).max(first_ns);
+        let late = next_ns - first_ns > nanos(BOOKED_AHEAD_MAX);
+        spent.booked_ns = if late { first_ns } else { next_ns };
+        Moment::from_nanos(spent.booked_ns).since(now)
     }
 
     /// Whether [`take`](Self::take) would succeed now; takes and remembers nothing.
     pub fn peek(&self, caller: u64, rate: Rate, now: Moment) -> Result<(), Duration> {
-        let arrival = self.shard(caller).lock().arrivals.get(&caller).copied();
-        next_arrival(rate, arrival.unwrap_or_default(), now).map(drop)
+        let spent = self.shard(caller).lock().spent.get(&caller).copied();
+        next_arrival(rate, spent.unwrap_or_default().arrival_ns, now).map(drop)
     }
 
     /// Carries what was spent over to another rate, for each caller as a bucket does.
@@ -100,16 +125,18 @@ impl CallerBuckets {
         }
         for shard in &self.shards {
             let mut shard = shard.0.lock();
-            let Shard { arrivals, order } = &mut *shard;
-            arrivals.values_mut().for_each(|arrival| *arrival = rescaled(*arrival, from, to, now));
-            *order =
-                arrivals.iter().map(|(caller, arrival)| Reverse((*arrival, *caller))).collect();
+            let Shard { spent, order } = &mut *shard;
+            for spent in spent.values_mut() {
+                spent.arrival_ns = rescaled(spent.arrival_ns, from, to, now);
+            }
+            let places = spent.iter().map(|(caller, spent)| Reverse((spent.arrival_ns, *caller)));
+            *order = places.collect();
         }
     }
 
     /// Callers remembered.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().arrivals.len()).sum()
+        self.shards.iter().map(|shard| shard.0.lock().spent.len()).sum()
     }
 
     /// Whether nobody is remembered.
@@ -134,7 +161,8 @@ impl CallerBuckets {
         let of = |shard: &Padded| {
             let shard = shard.0.lock();
             // A table has room for 7 of 8 entries, a byte of control for each.
-            let entries = (shard.arrivals.capacity() * 8 / 7).next_power_of_two() * (16 + 1) + 16;
+            let entry_bytes = size_of::<(u64, Spent)>() + 1;
+            let entries = (shard.spent.capacity() * 8 / 7).next_power_of_two() * entry_bytes + 16;
             entries + shard.order.capacity() * size_of::<Reverse<(u64, u64)>>()
         };
         self.shards.len() * size_of::<Padded>() + self.shards.iter().map(of).sum::<usize>()
@@ -149,10 +177,10 @@ impl Shard {
         while let Some(mut top) = self.order.peek_mut() {
             let Reverse((known, caller)) = *top;
             // Who stands in the order is in the map: both are changed together.
-            let arrival = self.arrivals.get(&caller).copied().unwrap_or(known);
+            let arrival = self.spent.get(&caller).map_or(known, |spent| spent.arrival_ns);
             if arrival == known || arrival <= now.nanos() {
                 std::collections::binary_heap::PeekMut::pop(top);
-                self.arrivals.remove(&caller);
+                self.spent.remove(&caller);
                 return;
             }
             *top = Reverse((arrival, caller));

@@ -1,12 +1,16 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
+use sumun_policy::Policy;
+use sumun_policy::policy::{Admission, Class, Mode, Per, Rps};
 
 use super::*;
-use crate::fixture::at_ms;
+use crate::fixture::{self, at_ms};
 use crate::rate::Bucket;
+use crate::{Ask, Live, Route, Snapshot};
 
 fn admitted_at_once(
     of: &CallerBuckets,
@@ -70,10 +74,10 @@ fn a_hundred_thousand_callers_stay_within_the_bound_of_memory() {
     }
     assert!(buckets.len() > CALLERS_MAX * 9 / 10, "{} remembered", buckets.len());
     let bytes = buckets.held_bytes();
-    assert!(bytes <= CALLERS_MAX * 82, "{bytes} bytes");
+    assert!(bytes <= CALLERS_MAX * 108, "{bytes} bytes");
     for shard in &buckets.shards {
         let shard = shard.0.lock();
-        assert_eq!(shard.arrivals.len(), shard.order.len());
+        assert_eq!(shard.spent.len(), shard.order.len());
     }
 }
 
@@ -113,7 +117,25 @@ fn another_rate_leaves_everybody_the_same_share() {
     assert_eq!(admitted_at_once(&buckets, 1, to, at_ms(1), 200), 60);
     assert_eq!(admitted_at_once(&buckets, 2, to, at_ms(1), 200), 90);
     let shard = buckets.shards[0].0.lock();
-    assert!(shard.order.iter().all(|Reverse((known, c))| shard.arrivals[c] >= *known));
+    assert!(shard.order.iter().all(|Reverse((known, c))| shard.spent[c].arrival_ns >= *known));
+}
+
+#[test]
+fn refused_calls_of_one_caller_are_told_to_come_one_by_one() {
+    let (buckets, rate) = (CallerBuckets::new(100), Rate::new(10.0, 1));
+    for caller in [1, 2] {
+        buckets.take(caller, rate, at_ms(1)).unwrap();
+    }
+    let told = |caller, now| {
+        let wait = buckets.take(caller, rate, now).unwrap_err();
+        buckets.book(caller, rate, wait, now).as_millis()
+    };
+    assert_eq!([told(1, at_ms(1)), told(1, at_ms(1)), told(1, at_ms(51))], [100, 200, 250]);
+    assert_eq!(told(2, at_ms(1)), 100, "of another's calls it is told nothing");
+    let furthest = (0..500).map(|_| told(1, at_ms(51))).max();
+    assert!(furthest.is_some_and(|ms| (10_000..=10_050).contains(&ms)), "{furthest:?}");
+    let stranger = buckets.book(7, rate, Duration::from_millis(3), at_ms(51));
+    assert_eq!(stranger, Duration::from_millis(3), "nobody who is not remembered is refused");
 }
 
 /// Callers of one shard, so that the order of forgetting is that of all of them.
@@ -154,16 +176,79 @@ proptest! {
         let mut now = at_ms(1);
         for (caller, later_ns) in calls {
             now = now.plus(Duration::from_nanos(later_ns));
-            let before = buckets.shards[0].0.lock().arrivals.clone();
+            let before = buckets.shards[0].0.lock().spent.clone();
             let _ = buckets.take(caller, rate, now);
-            let after = buckets.shards[0].0.lock().arrivals.clone();
+            let after = buckets.shards[0].0.lock().spent.clone();
             prop_assert!(after.len() <= 16);
             let mut gone = before.iter().filter(|(caller, _)| !after.contains_key(caller));
-            if let Some((_, arrival)) = gone.next() {
-                let soonest = before.values().min().copied().unwrap_or_default();
-                prop_assert!(*arrival <= now.nanos() || *arrival == soonest);
+            if let Some((_, spent)) = gone.next() {
+                let soonest = before.values().map(|spent| spent.arrival_ns).min();
+                prop_assert!(
+                    spent.arrival_ns <= now.nanos() || Some(spent.arrival_ns) == soonest
+                );
             }
             prop_assert!(gone.next().is_none(), "one at a time");
         }
     }
+}
+
+// === through a route ===
+
+fn per_caller(mode: Mode, limit: f64, burst: u32) -> Policy {
+    let mut route = fixture::route("r", "/**", Class::Batch, "u");
+    let rps = Some(Rps { limit, burst, per: Per::Caller });
+    route.admission = Some(Admission { mode, rps, ..fixture::admission() });
+    Policy {
+        upstreams: [(fixture::name("u"), fixture::upstream("u", &[1]))].into(),
+        routes: [(fixture::name("r"), route)].into(),
+        ..Policy::default()
+    }
+}
+
+fn let_in(route: &Arc<Route>, caller: Option<u64>, calls: usize) -> usize {
+    let ask = Ask { class: Class::Batch, caller };
+    (0..calls).filter(|_| route.decide(ask, at_ms(1)).outcome.is_ok()).count()
+}
+
+#[test]
+fn who_floods_a_route_takes_nothing_from_others_and_strangers_share_one_bucket() {
+    let snapshot = Snapshot::compile(per_caller(Mode::Enforce, 1.0, 5), 1, &Live::new(), at_ms(0));
+    let route = &snapshot.routes()[0];
+    assert_eq!(let_in(route, Some(1), 1_000), 5);
+    assert_eq!(let_in(route, Some(2), 4), 4);
+    assert_eq!((let_in(route, None, 3), let_in(route, None, 3)), (3, 2));
+    let interactive = Ask { class: Class::Interactive, caller: Some(1) };
+    assert!(route.decide(interactive, at_ms(1)).outcome.is_ok(), "raised, so never shed");
+}
+
+#[test]
+fn what_callers_have_spent_survives_a_reload() {
+    let live = Live::new();
+    let before = Snapshot::compile(per_caller(Mode::Enforce, 1.0, 10), 1, &live, at_ms(0));
+    assert_eq!(let_in(&before.routes()[0], Some(1), 4), 4);
+    let after = Snapshot::compile(per_caller(Mode::Enforce, 1.0, 20), 2, &live, at_ms(1));
+    assert_eq!(let_in(&after.routes()[0], Some(1), 100), 12, "four of ten are eight of twenty");
+    assert_eq!(let_in(&after.routes()[0], Some(2), 100), 20);
+}
+
+#[test]
+fn in_shadow_mode_callers_spend_of_another_purse() {
+    let live = Live::new();
+    let shadow = Snapshot::compile(per_caller(Mode::Shadow, 1.0, 5), 1, &live, at_ms(0));
+    let route = &shadow.routes()[0];
+    let ask = Ask { class: Class::Batch, caller: Some(1) };
+    let would = (0..9).filter(|_| route.decide(ask, at_ms(1)).shadow.is_some()).count();
+    assert_eq!((would, let_in(route, Some(1), 100)), (4, 100));
+    let real = Snapshot::compile(per_caller(Mode::Enforce, 1.0, 5), 2, &live, at_ms(1));
+    assert_eq!(let_in(&real.routes()[0], Some(1), 100), 5);
+}
+
+#[test]
+fn a_smaller_bound_is_kept_through_a_route() {
+    let live = Live::with_callers_max(8);
+    let snapshot = Snapshot::compile(per_caller(Mode::Enforce, 1.0, 1), 1, &live, at_ms(0));
+    let route = &snapshot.routes()[0];
+    (0..1_000).for_each(|caller| assert_eq!(let_in(route, Some(caller), 1), 1));
+    let buckets = route.lane.state.live.callers.get().unwrap();
+    assert_eq!((buckets.len(), buckets.callers_max()), (8, 8));
 }
