@@ -258,7 +258,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "trusted_proxies",
         flag: "trusted-proxies",
         value: "NETWORKS",
-        about: "Networks whose X-Forwarded-* and Forwarded headers count",
+        about: "Networks whose X-Forwarded-* headers count, and their word on who calls",
         reason: "anyone can write such a header",
         list: true,
         set: |d, text| put(&mut d.settings.trusted_proxies, networks(text)),
