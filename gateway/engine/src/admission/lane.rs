@@ -11,6 +11,7 @@ use crate::admission::account::Account;
 use crate::admission::booking::Pace;
 use crate::admission::cpu::CpuTrack;
 use crate::admission::demand::Demand;
+use crate::admission::offer::Boundary;
 use crate::admission::proven::Proven;
 use crate::admission::terms::{Offer, Terms};
 use crate::admission::workers::WorkersTrack;
@@ -83,8 +84,7 @@ pub(crate) struct Learned {
 #[derive(Debug, Default)]
 pub(crate) struct ClassLearned {
     pub demand: Demand,
-    /// Share of its callers that is shed, smoothed.
-    pub cohort: f64,
+    pub boundary: Boundary,
     /// Returns booked a second; 0: none yet.
     pub returns: f64,
 }
