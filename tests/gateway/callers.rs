@@ -262,10 +262,11 @@ async fn two_thousand_at_once_against_a_budget_of_a_hundred_are_exactly_a_hundre
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sustained_each_caller_is_within_half_a_percent_and_never_over() {
+async fn sustained_each_caller_gets_its_rate_and_never_more() {
     let upstream = Upstream::plain().await;
     let settings = "trusted_proxies: [127.0.0.1]\ncallers: { by: [header:X-Service-Name] }\n";
-    let policy = limited(&upstream.url(), "limit: 100, burst: 10, per: caller");
+    // A bucket of half a second: a machine that stands still for less loses no token.
+    let policy = limited(&upstream.url(), "limit: 100, burst: 50, per: caller");
     let sumun = gateway(&policy, settings).start().await;
     let request = |connection: usize, _: u64| {
         let name = connection % 2;
@@ -274,13 +275,13 @@ async fn sustained_each_caller_is_within_half_a_percent_and_never_over() {
     let began = std::time::Instant::now();
     let load = Load::requests(sumun.address(), request).connections(8);
     let tally = load.lasting(std::time::Duration::from_secs(3)).run().await;
-    let most = 10.0 + 100.0 * began.elapsed().as_secs_f64();
+    let most = 50.0 + 100.0 * began.elapsed().as_secs_f64();
     assert!(tally.broken.is_empty(), "{tally:?}");
     for name in ["s0", "s1"] {
         let seen = upstream.requests();
         let admitted = seen.iter().filter(|r| r.header("x-service-name") == Some(name)).count();
         assert!(admitted as f64 <= most + 1.0, "{name}: {admitted} admitted, at most {most}");
-        assert!(admitted as f64 >= 0.9 * 310.0, "{name}: {admitted} admitted of 310");
+        assert!(admitted as f64 >= 0.9 * 350.0, "{name}: {admitted} admitted of 350");
     }
 }
 

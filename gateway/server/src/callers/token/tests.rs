@@ -139,12 +139,12 @@ fn what_was_found_is_remembered_no_longer_than_the_token_lives() {
     let (signer, mut tokens) = (Signer::hmac(), Tokens::default());
     let expires = unix_s() + 30;
     let token = signer.sign(&json!({"sub": "orders", "azp": "web", "exp": expires}));
-    let keys = keys(&[&signer]);
+    let own = keys(&[&signer]);
     let now = SystemTime::now();
     let mut at = |now, keys, claim| tokens.read(token.as_bytes(), claim, Some(keys), now);
-    assert!(at(now, &keys, "sub").is_some());
-    assert_eq!(at(now, &keys, "azp"), CallerName::new("web"), "each claim by itself");
-    let others = super::tests::keys(&[&Signer::elliptic()]);
+    assert!(at(now, &own, "sub").is_some());
+    assert_eq!(at(now, &own, "azp"), CallerName::new("web"), "each claim by itself");
+    let others = keys(&[&Signer::elliptic()]);
     assert!(at(now, &others, "sub").is_some(), "not verified again");
     assert!(at(now + Duration::from_secs(31), &others, "sub").is_none(), "verified again");
 }
