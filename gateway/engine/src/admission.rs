@@ -81,7 +81,7 @@ enum Place {
 
 /// What a decision reads and changes: the real state of a lane and its upstream, or the virtual one.
 #[derive(Clone, Copy, Debug)]
-struct World<'a> {
+struct State<'a> {
     account: &'a Account,
     slots: &'a Slots,
 }
@@ -188,9 +188,15 @@ impl Decision {
 /// Decides on one call of a route.
 pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
     let (lane, state) = (&route.lane, &route.upstream.state);
-    let real = World { account: &lane.state.live, slots: &state.slots };
+    let real = State { account: &lane.state.live, slots: &state.slots };
     match lane.gate(ask.class) {
-        Gate::Open => real.enter(ask.class),
+        Gate::Open => {
+            real.enter(ask.class);
+            if lane.is_shadow() {
+                State { account: &lane.state.shadow, slots: &state.shadow }.enter(ask.class);
+                return Decision::enter(Slot::new(route, ask.class, Place::Lane));
+            }
+        }
         Gate::Enforce => {
             if let Err(shed) = judge(lane, real, ask, now) {
                 return Decision::refuse(shed);
@@ -209,17 +215,17 @@ pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
 
 /// The decision itself: the same for real calls, in shadow mode and in a replay. What enters has
 /// taken its slot and its token; what is refused has taken nothing and booked its return.
-fn judge(lane: &Lane, world: World<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
-    let (terms, account) = (lane.terms(ask.class), world.account.of(ask.class));
+fn judge(lane: &Lane, state: State<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
+    let (terms, account) = (lane.terms(ask.class), state.account.of(ask.class));
     // Most calls over the rate end here and never touch the word that others share.
-    lane.rate_verdict(world.account, ask, Spend::Nothing, now)?;
-    if let Err(full) = terms.enter(world.slots, account, ask.caller, now) {
+    lane.rate_verdict(state.account, ask, Spend::Nothing, now)?;
+    if let Err(full) = terms.enter(state.slots, account, ask.caller, now) {
         // Only what the workers refused is unmet demand for workers.
         account.refuse();
         return Err(terms.shed(full, account, now));
     }
-    if let Err(shed) = lane.rate_verdict(world.account, ask, Spend::One, now) {
-        world.slots.leave();
+    if let Err(shed) = lane.rate_verdict(state.account, ask, Spend::One, now) {
+        state.slots.leave();
         return Err(shed);
     }
     account.enter();
@@ -227,16 +233,16 @@ fn judge(lane: &Lane, world: World<'_>, ask: Ask, now: Moment) -> Result<(), She
 }
 
 /// The decision in the virtual world; the call enters the real one whatever it is.
-fn shadow(route: &Arc<Route>, real: World<'_>, ask: Ask, now: Moment) -> Decision {
+fn shadow(route: &Arc<Route>, real: State<'_>, ask: Ask, now: Moment) -> Decision {
     let (lane, state) = (&route.lane, &route.upstream.state);
-    let world = World { account: &lane.state.shadow, slots: &state.shadow };
+    let world = State { account: &lane.state.shadow, slots: &state.shadow };
     let shed = judge(lane, world, ask, now).err();
     real.enter(ask.class);
     let place = if shed.is_none() { Place::Lane } else { Place::Nowhere };
     Decision { outcome: Ok(Slot::new(route, ask.class, place)), shadow: shed }
 }
 
-impl World<'_> {
+impl State<'_> {
     /// Counts a call that enters whatever the limit.
     fn enter(self, class: Class) {
         self.account.of(class).enter();
@@ -299,3 +305,6 @@ impl Drop for Slot {
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, not(loom)))]
+mod worlds;

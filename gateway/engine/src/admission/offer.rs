@@ -12,9 +12,9 @@ use std::time::Duration;
 use crate::admission::Bound;
 use crate::admission::terms::{Offer, ramp};
 
-/// Returns booked, as a share of what the room lets in: a little more than all, as some of those who
-/// come meet a pool that is full by chance, and their place would pass unused.
-const BOOKED_SHARE: f64 = 1.04;
+/// Returns booked, as a share of what the room lets in. Fewer would leave places unused, more would
+/// meet a pool that is full by chance more often and come a third time.
+const BOOKED_SHARE: f64 = 0.9;
 
 /// Slowest pace of returns, a second: somebody must come to see that there is room again.
 const RETURNS_MIN: f64 = 1.0;

@@ -31,8 +31,8 @@ fn who_wants_twice_the_room_sheds_half_of_its_callers() {
     let offer = settled(class(0.0, 400.0), 1.0, AIM);
     assert!((offer.cohort - 0.5).abs() < 0.05, "{offer:?}");
     assert!((offer.band - 0.0707).abs() < 1e-3, "two deviations of 200 among 400: {offer:?}");
-    // 200 workers at 100 ms, and a little more: 2,080 a second.
-    assert_eq!(offer.interval_ns, 480_770);
+    // Nine tenths of 200 workers at 100 ms: 1,800 a second.
+    assert_eq!(offer.interval_ns, 555_556);
 }
 
 #[test]
@@ -73,5 +73,5 @@ fn where_callers_are_not_even_the_boundary_creeps_to_where_the_pool_is_full() {
 #[test]
 fn a_lane_books_its_part_of_the_class() {
     let offer = settled(class(0.0, 400.0), 0.25, AIM);
-    assert_eq!(offer.interval_ns, 1_923_077, "a quarter of 2,080 a second");
+    assert_eq!(offer.interval_ns, 2_222_223, "a quarter of 1,800 a second");
 }
