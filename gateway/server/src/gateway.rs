@@ -93,7 +93,6 @@ impl Gateway {
             .build()
             .context("can't start the background runtime")?;
         let clock = Clock::start();
-        let connections_max = descriptors::connections_max(settings.limits.connections);
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
@@ -121,7 +120,7 @@ impl Gateway {
             connector: connector()?,
             pseudonym: format!("sumun-{:08x}", fastrand::u32(..)),
             connections: Arc::default(),
-            connections_max,
+            connections_max: descriptors::connections_max(settings.limits.connections),
             own: addresses.own(),
             clock,
             settings,

@@ -92,6 +92,7 @@ impl Connection {
     }
 
     /// With the client certificate that the handshake has verified, DER.
+    #[must_use]
     pub fn with_certificate(self, der: Option<&[u8]>) -> Self {
         Self { certificate: der.map(CertificateNames::read), ..self }
     }

@@ -44,7 +44,7 @@ impl Transport {
             Self::Plain(_) => None,
             Self::Tls(stream) => {
                 let chain = stream.get_ref().1.peer_certificates()?;
-                chain.first().map(|certificate| certificate.as_ref())
+                chain.first().map(AsRef::as_ref)
             }
         }
     }

@@ -69,7 +69,7 @@ impl GateCell {
 
 impl GateTotals {
     /// Sums the cells of one class.
-    pub(super) fn of<'a>(cells: impl Iterator<Item = &'a GateCell> + Clone) -> Self {
+    pub(super) fn of<'a>(cells: &(impl Iterator<Item = &'a GateCell> + Clone)) -> Self {
         let sum = |counter: &dyn Fn(&GateCell) -> u64| cells.clone().map(counter).sum::<u64>();
         let by = |pick: &dyn Fn(&GateCell, usize) -> u64| {
             let counts = CODES.iter().enumerate();

@@ -234,7 +234,7 @@ impl RouteMeters {
     /// What was decided, by the class that held for the call; classes without a call are left out.
     pub fn gates(&self) -> Vec<(Class, GateTotals)> {
         let of = |class: Class| {
-            GateTotals::of(self.cells.made().map(move |cell| &cell.gates[class as usize]))
+            GateTotals::of(&self.cells.made().map(move |cell| &cell.gates[class as usize]))
         };
         let totals = Class::ALL.into_iter().map(|class| (class, of(class)));
         totals.filter(|(_, totals)| !totals.is_empty()).collect()

@@ -13,8 +13,8 @@ fn anybody_may_be_shed_sooner_and_only_who_may_later() {
                 let wanted = match class.cmp(&route) {
                     std::cmp::Ordering::Less => (class, ClassAsked::Lowered),
                     std::cmp::Ordering::Equal => (route, ClassAsked::Same),
-                    _ if may_raise => (class, ClassAsked::Raised),
-                    _ => (route, ClassAsked::Denied),
+                    std::cmp::Ordering::Greater if may_raise => (class, ClassAsked::Raised),
+                    std::cmp::Ordering::Greater => (route, ClassAsked::Denied),
                 };
                 assert_eq!((held, outcome), wanted, "{class:?} on {route:?}");
             }
