@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 pub use self::addresses::Addresses;
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
+use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
@@ -99,7 +100,6 @@ impl Gateway {
             .build()
             .context("can't start the background runtime")?;
         let clock = Clock::start();
-        let connections_max = descriptors::connections_max(settings.limits.connections);
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
@@ -117,8 +117,9 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::with_callers_max(settings.callers.callers_max));
         let shared = Arc::new(Shared {
+            callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: Cache::new(settings.cache.memory_bytes),
             drain: Drain::default(),
@@ -126,7 +127,7 @@ impl Gateway {
             connector: connector()?,
             pseudonym: format!("sumun-{:08x}", fastrand::u32(..)),
             connections: Arc::default(),
-            connections_max,
+            connections_max: descriptors::connections_max(settings.limits.connections),
             own: addresses.own(),
             clock,
             settings,
