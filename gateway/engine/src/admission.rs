@@ -1,18 +1,26 @@
 //! Whether a call may enter: the fast loop, and the limits that the slow loop hands it.
 //!
-//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with a
-//! limit of its own. A call of a lane enters while `in_flight < min(word limit, lane limit)`, one
-//! compare-and-swap. Interactive calls always enter and are counted too.
+//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with terms
+//! of its own for each class. A call enters while `in_flight < min(word limit, lane limit)`, one
+//! compare-and-swap; on the ramp before it a rising share is shed, one addition. Interactive calls
+//! always enter and are counted too. The class is that of the *call*.
 //!
 //! The slow loop computes a lane's limit (`Bound`) from
-//! - `workers`: the capacity the policy grants, minus other people's load;
+//! - `workers`: the capacity of the service, minus other people's load;
 //! - `cpu`: cut multiplicatively over `enter`, recovered additively under `exit`;
 //! - `proven`: what held while all was well, for when the signals are gone;
-//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`).
+//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`);
+//!
+//! and makes an `offer` of it to each class: who is shed (`cohort`, `diffusion`) on its `terms`, and
+//! when they may come back (`booking`).
 //!
 //! Order within a decision: the rate is looked at, then the slot is taken, then the token. A call
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before
 //! the body is read; nothing allocates.
+//!
+//! [`Decision`]s are a function of the policy, the state, the call and the time alone, and the state
+//! is either what really happened or what would have, had the lanes in shadow mode refused
+//! (`account`).
 
 pub(crate) mod account;
 pub(crate) mod booking;
