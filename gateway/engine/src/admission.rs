@@ -1,18 +1,26 @@
 //! Whether a call may enter: the fast loop, and the limits that the slow loop hands it.
 //!
-//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with a
-//! limit of its own. A call of a lane enters while `in_flight < min(word limit, lane limit)`, one
-//! compare-and-swap. Interactive calls always enter and are counted too.
+//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with terms
+//! of its own for each class. A call enters while `in_flight < min(word limit, lane limit)`, one
+//! compare-and-swap; on the ramp before it a rising share is shed, one addition. Interactive calls
+//! always enter and are counted too. The class is that of the *call*.
 //!
 //! The slow loop computes a lane's limit (`Bound`) from
-//! - `workers`: the capacity the policy grants, minus other people's load;
+//! - `workers`: the capacity of the service, minus other people's load;
 //! - `cpu`: cut multiplicatively over `enter`, recovered additively under `exit`;
 //! - `proven`: what held while all was well, for when the signals are gone;
-//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`).
+//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`);
+//!
+//! and makes an `offer` of it to each class: who is shed (`cohort`, `diffusion`) on its `terms`, and
+//! when they may come back (`booking`).
 //!
 //! Order within a decision: the rate is looked at, then the slot is taken, then the token. A call
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before
 //! the body is read; nothing allocates.
+//!
+//! [`Decision`]s are a function of the policy, the state, the call and the time alone, and the state
+//! is either what really happened or what would have, had the lanes in shadow mode refused
+//! (`account`).
 
 pub(crate) mod account;
 pub(crate) mod booking;
@@ -43,7 +51,8 @@ use crate::time::Moment;
 /// What a call says of itself, for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Its class: the route's, or what a header that counts made of it.
+    /// Its class: the route's, or what a header that counts made of it. It alone decides; on a
+    /// route without thresholds every class enters.
     pub class: Class,
     /// Who calls, as a hash of its identity; `None`: nobody that is known.
     pub caller: Option<u64>,
@@ -97,7 +106,8 @@ pub struct Shed {
     pub observed: f64,
     /// The threshold as written: requests per second, or a share.
     pub threshold: f64,
-    /// When to come back.
+    /// When to come back: an instant that was booked for this refusal alone, at most five minutes
+    /// ahead. Exact; whoever tells it in coarser units rounds up.
     pub retry_after: Duration,
     /// The limit in force: requests per second, or calls in flight at the upstream.
     pub limit: u32,
@@ -136,7 +146,7 @@ pub(crate) struct Bound {
     pub reason: Reason,
     pub threshold: f64,
     pub observed: Observed,
-    /// When a refused call should come back.
+    /// When the first of the refused calls should come back.
     pub retry_after: Duration,
 }
 
