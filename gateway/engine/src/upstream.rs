@@ -18,9 +18,12 @@ use crate::admission::demand::{Demand, Wanted};
 use crate::admission::lane::Lane;
 use crate::admission::limit::{self, LoadNow};
 use crate::endpoint::{self, Endpoint};
+use crate::journal::{Journal, Made, Note};
+use crate::live::Recorder;
+use crate::order::{Order, Turn};
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
 use crate::slots::{Slots, UNLIMITED};
-use crate::time::Moment;
+use crate::time::{Moment, nanos};
 
 mod load;
 
@@ -30,6 +33,9 @@ const REFRESH_EVERY_PER_LANE: Duration = Duration::from_micros(1);
 
 /// Least time between two refreshes by readings, however few lanes.
 const REFRESH_EVERY_MIN: Duration = Duration::from_millis(1);
+
+/// Turns between two looks for notes that are too old.
+const FORGET_EVERY_TURNS: u64 = 64;
 
 /// A service of one policy revision, with its live load.
 #[derive(Debug)]
@@ -57,8 +63,18 @@ pub(crate) struct UpstreamState {
     pub surplus: AtomicU32,
     generation: AtomicU64,
     refreshed_at: AtomicU64,
+    /// What is kept for a replay, where anything is.
+    recorded: Option<Recorded>,
     /// Scratch space of the slow loop; holding it is running it.
     slow: Mutex<Vec<Rank>>,
+}
+
+/// What is kept of an upstream for a replay.
+#[derive(Debug)]
+struct Recorded {
+    order: Order,
+    journal: Mutex<Journal>,
+    keep: Duration,
 }
 
 /// What a snapshot builds an upstream from.
@@ -119,6 +135,12 @@ impl Upstream {
         }
     }
 
+    /// Takes a turn, for a decision or the end of a call; `None` where nothing is recorded. Hold it
+    /// over the decision and its consequences, not longer.
+    pub fn turn(&self) -> Option<Turn<'_>> {
+        self.state.recorded.as_ref().map(|recorded| recorded.order.take())
+    }
+
     /// Calls in flight, of all its routes.
     pub fn in_flight(&self) -> u32 {
         self.state.slots.in_flight()
@@ -139,18 +161,33 @@ impl Upstream {
         self.state.generation.store(self.generation, Release);
         // Waits for a turn under the older policy: these lanes must not begin without limits.
         let mut ranks = self.state.slow.lock();
-        self.turn(&mut ranks, now);
+        self.noted_turn(&mut ranks, now, true);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
         let Some(mut ranks) = self.state.slow.try_lock() else { return };
         if self.state.generation.load(Acquire) == self.generation {
-            self.turn(&mut ranks, now);
+            self.noted_turn(&mut ranks, now, false);
         }
     }
 
-    fn turn(&self, ranks: &mut Vec<Rank>, now: Moment) {
+    /// A turn, and what is kept of it where anything is.
+    fn noted_turn(&self, ranks: &mut Vec<Rank>, now: Moment, installs: bool) {
+        let Some(recorded) = &self.state.recorded else { return self.compute(ranks, now) };
+        let turn = recorded.order.take();
+        let made = Made { at: now, number: turn.number, generation: self.generation, installs };
+        self.compute(ranks, now);
+        drop(turn);
+        let mut journal = recorded.journal.lock();
+        journal.note(made, &self.endpoints, &self.gateway_cpu);
+        if made.number.is_multiple_of(FORGET_EVERY_TURNS) {
+            let kept_ns = now.nanos().saturating_sub(nanos(recorded.keep));
+            journal.forget_before(Moment::from_nanos(kept_ns));
+        }
+    }
+
+    fn compute(&self, ranks: &mut Vec<Rank>, now: Moment) {
         self.state.refreshed_at.store(now.nanos(), Relaxed);
         let flows = self.lanes.iter().map(|lane| {
             let mut learned = lane.state.learned.lock();
@@ -216,14 +253,32 @@ fn rank(lane: &Lane, load: &LoadNow, now: Moment) -> Rank {
 // === impl UpstreamState ===
 
 impl UpstreamState {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(recorder: Option<&Recorder>) -> Self {
+        let recorded = |recorder: &Recorder| Recorded {
+            order: Order::default(),
+            journal: Mutex::new(Journal::new(Arc::clone(&recorder.budget))),
+            keep: recorder.keep,
+        };
         Self {
+            recorded: recorder.map(recorded),
             slots: Slots::new(UNLIMITED),
             surplus: AtomicU32::new(0),
             generation: AtomicU64::new(0),
             refreshed_at: AtomicU64::new(0),
             slow: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Turns that overlapped another, ever.
+    pub(crate) fn overlapped(&self) -> u64 {
+        self.recorded.as_ref().map_or(0, |recorded| recorded.order.overlapped())
+    }
+
+    /// What its slow loop saw, and the number of its last turn; `None` where nothing is recorded.
+    pub(crate) fn journal(&self) -> Option<(Vec<Note>, u64)> {
+        let recorded = self.recorded.as_ref()?;
+        let notes = recorded.journal.lock().notes();
+        Some((notes, recorded.order.last()))
     }
 }
 
