@@ -26,6 +26,7 @@ mod limits;
 mod log;
 mod memory;
 mod path;
+mod preview;
 mod quota;
 mod reload;
 mod tls;

@@ -21,6 +21,7 @@ pub mod core;
 pub mod deadline;
 pub mod drain;
 pub mod plan;
+pub mod recording;
 pub mod sense;
 pub mod settings;
 pub mod store;

@@ -4,6 +4,7 @@ mod cache;
 mod concurrency;
 mod live;
 mod policies;
+pub(super) mod preview;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, MethodRouter<Arc<Desk>>)> {
         ("/v1/policies", get(policies::list)),
         ("/v1/policies/{file}", get(policies::read).put(policies::write).delete(policies::remove)),
         ("/v1/policies:check", post(policies::check)),
+        ("/v1/policies:preview", post(preview::preview)),
     ]
 }
 

@@ -6,7 +6,7 @@ mod seeing;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use axum::body::Body;
@@ -20,7 +20,9 @@ use sumun_engine::time::Moment;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use super::watch::{Bounds, CacheFigures, Metrics, Purge, Quantiles, RouteFigures};
+use super::watch::{
+    Bounds, CacheFigures, Metrics, Purge, Quantiles, Recorded, RecordingFigures, RouteFigures,
+};
 use super::*;
 use crate::reload::{Apply, Source};
 
@@ -102,6 +104,18 @@ impl Watch for Watched {
         CacheFigures { entries: 4, bytes: 5, bytes_max: 6, hits: 3, misses: 1 }
     }
 
+    fn recording(&self) -> Option<RecordingFigures> {
+        Some(RecordingFigures { bytes: 64, bytes_max: 128, keep_s: 900, lost: 3 })
+    }
+
+    fn recorded(&self) -> Option<Recorded> {
+        None
+    }
+
+    fn wall(&self, _: Moment) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+
     fn purge(&self, what: &Purge) -> Option<u64> {
         self.purged.lock().push(what.clone());
         Some(4)
@@ -179,6 +193,7 @@ impl Fixture {
             watch: Arc::clone(&watched) as Arc<dyn Watch>,
             reload: reload.clone(),
             token,
+            previews: Arc::new(Semaphore::new(1)),
             read_only,
             address: "127.0.0.1:9900".parse().unwrap(),
         }));

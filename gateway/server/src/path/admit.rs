@@ -2,7 +2,7 @@
 //!
 //! Decided before the body is read: a refusal costs a fraction of a forwarded call.
 
-use sumun_engine::admission::{Reason, Shed};
+use sumun_engine::admission::{Ask, Reason, Shed};
 
 use super::call::Call;
 use crate::plan::RoutePlan;
@@ -10,8 +10,8 @@ use crate::refusal::{Code, Refusal};
 use crate::telemetry::record::ShedRecord;
 
 /// Takes a slot among the calls in flight, or refuses.
-pub fn admit(call: &mut Call, plan: &RoutePlan) -> Result<(), Refusal> {
-    let decision = plan.route.admit(call.now);
+pub fn admit(call: &mut Call, plan: &RoutePlan, ask: Ask) -> Result<(), Refusal> {
+    let decision = plan.route.decide(ask, call.now);
     let record = &mut call.settlement.record;
     record.shadow = decision.shadow.as_ref().map(shed_record);
     match decision.outcome {
@@ -24,6 +24,11 @@ pub fn admit(call: &mut Call, plan: &RoutePlan) -> Result<(), Refusal> {
             Err(Refusal::shed(code(shed.reason), shed))
         }
     }
+}
+
+/// What the call says of itself, as far as it counts.
+pub fn ask(plan: &RoutePlan) -> Ask {
+    Ask { class: plan.route.policy.class, caller: None }
 }
 
 fn code(reason: Reason) -> Code {
