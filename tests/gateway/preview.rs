@@ -131,11 +131,11 @@ async fn a_preview_beside_live_traffic_changes_no_decision_and_no_counter() {
 async fn a_draft_that_pauses_a_function_refuses_its_calls_and_no_others() {
     let upstream = Upstream::plain().await;
     let keys = policies::upstream(&upstream.url());
-    let sumun = Sumun::start(&mixed(&keys, "mode: off", 300)).await;
+    let sumun = Sumun::start(&mixed(&keys, "rps: { limit: 100000, burst: 100000 }", 300)).await;
     Load::get(sumun.address(), "/batch/x").total(40).run().await.assert_all(200);
     Load::get(sumun.address(), "/page/x").total(10).run().await.assert_all(200);
     sumun.idle(DEADLINE).await;
-    let told = preview(&sumun, &mixed(&keys, "mode: off", 0)).await;
+    let told = preview(&sumun, &mixed(&keys, "rps: { limit: 100000, burst: 100000 }", 0)).await;
     let expected = json!({
         "admitted": 10, "refused": 40, "refused_by": { "quota_full": 40 }, "shadow_refused_by": {},
     });
@@ -177,7 +177,7 @@ async fn enforcing_what_ran_in_shadow_refuses_what_shadow_counted() {
 async fn calls_that_may_go_elsewhere_are_not_guessed() {
     let upstream = Upstream::plain().await;
     let keys = policies::upstream(&upstream.url());
-    let policy = mixed(&keys, "mode: off", 300);
+    let policy = mixed(&keys, "rps: { limit: 100000, burst: 100000 }", 300);
     let sumun = Sumun::start(&policy).await;
     Load::get(sumun.address(), "/batch/x").total(7).run().await.assert_all(200);
     Load::get(sumun.address(), "/page/x").total(5).run().await.assert_all(200);
@@ -193,7 +193,7 @@ async fn calls_that_may_go_elsewhere_are_not_guessed() {
 async fn a_draft_with_problems_is_422_and_nothing_recorded_says_so() {
     let upstream = Upstream::plain().await;
     let keys = policies::upstream(&upstream.url());
-    let policy = mixed(&keys, "mode: off", 300);
+    let policy = mixed(&keys, "rps: { limit: 100000, burst: 100000 }", 300);
     let sumun = Sumun::start(&policy).await;
     let answer = ask(&sumun, &json!({ "policy.yaml": "version: 1\nroutes: 3\n" })).await;
     let problem = answer.problem(422, "policy_problems");
