@@ -5,27 +5,25 @@
 //! readings; it may lock, the fast loop never meets those locks.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sumun_policy::policy::{self, Source};
 
-use crate::admission::Bound;
-use crate::admission::classes::{self, Rank};
-use crate::admission::demand::{Demand, Wanted};
 use crate::admission::lane::Lane;
-use crate::admission::limit::{self, LoadNow};
 use crate::endpoint::{self, Endpoint};
-use crate::journal::{Journal, Made, Note};
 use crate::live::Recorder;
-use crate::order::{Order, Turn};
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
 use crate::slots::{Slots, UNLIMITED};
-use crate::time::{Moment, nanos};
+use crate::time::Moment;
+use crate::upstream::recorded::Recorded;
+use crate::upstream::turn::Scratch;
 
 mod load;
+mod recorded;
+mod turn;
 
 /// Least time between two refreshes by readings, times lanes: ORCA headers come with every
 /// response, and limits cost about 0.1 µs a lane. Keeps the slow loop under a tenth of a core.
@@ -33,9 +31,6 @@ const REFRESH_EVERY_PER_LANE: Duration = Duration::from_micros(1);
 
 /// Least time between two refreshes by readings, however few lanes.
 const REFRESH_EVERY_MIN: Duration = Duration::from_millis(1);
-
-/// Turns between two looks for notes that are too old.
-const FORGET_EVERY_TURNS: u64 = 64;
 
 /// A service of one policy revision, with its live load.
 #[derive(Debug)]
@@ -46,8 +41,9 @@ pub struct Upstream {
     pub index: usize,
     pub(crate) state: Arc<UpstreamState>,
     endpoints: Vec<Arc<Endpoint>>,
-    /// Highest class first.
     lanes: Vec<Arc<Lane>>,
+    /// Whether a lane is in shadow mode: then what would be in flight is counted, too.
+    has_shadow: bool,
     gateway_cpu: Arc<Gauge>,
     /// Only the newest snapshot's object sets limits.
     generation: u64,
@@ -59,22 +55,15 @@ pub struct Upstream {
 #[derive(Debug)]
 pub(crate) struct UpstreamState {
     pub slots: Slots,
-    /// Calls in flight that shadow lanes would have refused.
-    pub surplus: AtomicU32,
+    /// What would be in flight had the lanes in shadow mode refused. Counted from the first
+    /// revision on that has such a lane; calls let in before it are never seen here.
+    pub shadow: Slots,
     generation: AtomicU64,
     refreshed_at: AtomicU64,
     /// What is kept for a replay, where anything is.
     recorded: Option<Recorded>,
-    /// Scratch space of the slow loop; holding it is running it.
-    slow: Mutex<Vec<Rank>>,
-}
-
-/// What is kept of an upstream for a replay.
-#[derive(Debug)]
-struct Recorded {
-    order: Order,
-    journal: Mutex<Journal>,
-    keep: Duration,
+    /// Holding it is running the slow loop.
+    slow: Mutex<Scratch>,
 }
 
 /// What a snapshot builds an upstream from.
@@ -93,10 +82,10 @@ pub(crate) struct Parts {
 
 impl Upstream {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { policy, index, state, endpoints, mut lanes, gateway_cpu, generation, since } =
+        let Parts { policy, index, state, endpoints, lanes, gateway_cpu, generation, since } =
             parts;
-        lanes.sort_by_key(|lane| std::cmp::Reverse(lane.class));
-        Self { policy, index, state, endpoints, lanes, gateway_cpu, generation, since }
+        let has_shadow = lanes.iter().any(|lane| lane.is_shadow());
+        Self { policy, index, state, endpoints, lanes, has_shadow, gateway_cpu, generation, since }
     }
 
     /// Its instances, in the order of the policy; never empty.
@@ -135,12 +124,6 @@ impl Upstream {
         }
     }
 
-    /// Takes a turn, for a decision or the end of a call; `None` where nothing is recorded. Hold it
-    /// over the decision and its consequences, not longer.
-    pub fn turn(&self) -> Option<Turn<'_>> {
-        self.state.recorded.as_ref().map(|recorded| recorded.order.take())
-    }
-
     /// Calls in flight, of all its routes.
     pub fn in_flight(&self) -> u32 {
         self.state.slots.in_flight()
@@ -160,51 +143,26 @@ impl Upstream {
     pub(crate) fn install(&self, now: Moment) {
         self.state.generation.store(self.generation, Release);
         // Waits for a turn under the older policy: these lanes must not begin without limits.
-        let mut ranks = self.state.slow.lock();
-        self.noted_turn(&mut ranks, now, true);
+        let mut scratch = self.state.slow.lock();
+        self.recorded_turn(&mut scratch, now, true);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
-        let Some(mut ranks) = self.state.slow.try_lock() else { return };
+        let Some(mut scratch) = self.state.slow.try_lock() else { return };
         if self.state.generation.load(Acquire) == self.generation {
-            self.noted_turn(&mut ranks, now, false);
+            self.recorded_turn(&mut scratch, now, false);
         }
     }
 
-    /// A turn, and what is kept of it where anything is.
-    fn noted_turn(&self, ranks: &mut Vec<Rank>, now: Moment, installs: bool) {
-        let Some(recorded) = &self.state.recorded else { return self.compute(ranks, now) };
-        let turn = recorded.order.take();
-        let made = Made { at: now, number: turn.number, generation: self.generation, installs };
-        self.compute(ranks, now);
-        drop(turn);
-        let mut journal = recorded.journal.lock();
-        journal.note(made, &self.endpoints, &self.gateway_cpu);
-        if made.number.is_multiple_of(FORGET_EVERY_TURNS) {
-            let kept_ns = now.nanos().saturating_sub(nanos(recorded.keep));
-            journal.forget_before(Moment::from_nanos(kept_ns));
-        }
+    pub(crate) fn has_shadow(&self) -> bool {
+        self.has_shadow
     }
 
-    fn compute(&self, ranks: &mut Vec<Rank>, now: Moment) {
-        self.state.refreshed_at.store(now.nanos(), Relaxed);
-        let flows = self.lanes.iter().map(|lane| {
-            let mut learned = lane.state.learned.lock();
-            learned.demand.sample(lane.state.counts(), lane.state.in_flight(), now);
-            learned.demand.flow()
-        });
-        let hold_s = Demand::hold_s(flows);
-        let load = self.load(hold_s, now);
-        ranks.clear();
-        ranks.extend(self.lanes.iter().map(|lane| rank(lane, &load, now)));
-        classes::order(ranks);
-        for (lane, rank) in self.lanes.iter().zip(ranks.iter()) {
-            lane.publish(rank.bound.as_ref());
-        }
-        let enforced = ranks.iter().filter(|rank| rank.enforced);
-        let widest = enforced.map(|rank| Bound::limit_of(rank.bound.as_ref())).max();
-        self.state.slots.set_limit(widest.unwrap_or(UNLIMITED));
+    fn turn_from_last(&self, scratch: &mut Scratch, now: Moment) {
+        let last = Moment::from_nanos(self.state.refreshed_at.swap(now.nanos(), Relaxed));
+        let elapsed = if last == Moment::default() { Duration::ZERO } else { now.since(last) };
+        self.turn(scratch, elapsed, now);
     }
 
     /// How long a quantity may be silent. One that never spoke is missed ten periods after the
@@ -239,46 +197,18 @@ enum Series {
     Cpu,
 }
 
-fn rank(lane: &Lane, load: &LoadNow, now: Moment) -> Rank {
-    let mut learned = lane.state.learned.lock();
-    let (bound, wanted) = match &lane.rules {
-        None => (None, Wanted::default()),
-        Some(rules) => {
-            (limit::bound(rules, &mut learned, load, now), learned.demand.wanted(load.hold_s))
-        }
-    };
-    Rank { class: lane.class, enforced: lane.is_enforced(), bound, wanted }
-}
-
 // === impl UpstreamState ===
 
 impl UpstreamState {
     pub(crate) fn new(recorder: Option<&Recorder>) -> Self {
-        let recorded = |recorder: &Recorder| Recorded {
-            order: Order::default(),
-            journal: Mutex::new(Journal::new(Arc::clone(&recorder.budget))),
-            keep: recorder.keep,
-        };
         Self {
-            recorded: recorder.map(recorded),
+            recorded: recorder.map(Recorded::new),
             slots: Slots::new(UNLIMITED),
-            surplus: AtomicU32::new(0),
+            shadow: Slots::new(UNLIMITED),
             generation: AtomicU64::new(0),
             refreshed_at: AtomicU64::new(0),
-            slow: Mutex::new(Vec::new()),
+            slow: Mutex::new(Scratch::default()),
         }
-    }
-
-    /// Turns that overlapped another, ever.
-    pub(crate) fn overlapped(&self) -> u64 {
-        self.recorded.as_ref().map_or(0, |recorded| recorded.order.overlapped())
-    }
-
-    /// What its slow loop saw, and the number of its last turn; `None` where nothing is recorded.
-    pub(crate) fn journal(&self) -> Option<(Vec<Note>, u64)> {
-        let recorded = self.recorded.as_ref()?;
-        let notes = recorded.journal.lock().notes();
-        Some((notes, recorded.order.last()))
     }
 }
 

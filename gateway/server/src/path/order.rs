@@ -28,7 +28,7 @@ pub fn in_turn(
     ask: Ask,
     decide: impl FnOnce(&mut Call) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    let (Some(route), Some(turn)) = (plan.recorded, plan.route.upstream.turn()) else {
+    let (Some(route), Some(turn)) = (plan.recorded, plan.route.upstream.take_turn()) else {
         return decide(call);
     };
     let order = turn.number as u32;
@@ -61,7 +61,7 @@ pub fn in_turn(
 impl Recorded {
     /// The turn of the call's end.
     pub fn turn(&self) -> Option<Turn<'_>> {
-        self.plan.route.upstream.turn()
+        self.plan.route.upstream.take_turn()
     }
 
     /// Records the end, which had the turn `order`.
