@@ -59,18 +59,18 @@ async fn the_running_policy_reproduces_every_live_decision_under_load() {
     actuator.set(9.0, 12.0, 0.5);
     let keys = policies::upstream(&actuator.upstream().url());
     let keys = format!("{keys}, workers_max: 12, signals: {{ source: actuator, every: 200ms }}");
-    let admission = "rps: { limit: 900, burst: 20 }, workers: { enter: 80%, exit: 70% }, \
+    let admission = "rps: { limit: 60, burst: 20 }, workers: { enter: 80%, exit: 70% }, \
                      cpu: { enter: 80%, exit: 70% }";
     let policy = mixed(&keys, admission, 6);
     let settings = "workers: 2\n";
     let sumun = Sumun::with().policy("policy.yaml", &policy).settings(settings).start().await;
     let load = Duration::from_millis(1500);
     let mut offered = 0;
-    for (busy, cpu, limit) in [(9.0, 0.5, 900), (4.0, 0.95, 900), (5.0, 0.3, 250)] {
+    for (busy, cpu, limit) in [(9.0, 0.5, 60), (4.0, 0.95, 60), (5.0, 0.3, 20)] {
         actuator.set(busy, 12.0, cpu);
-        if limit != 900 {
+        if limit != 60 {
             // A reload in the middle.
-            sumun.write_policy("policy.yaml", policy.replace("limit: 900", "limit: 250"));
+            sumun.write_policy("policy.yaml", policy.replace("limit: 60", "limit: 20"));
             eventually("the policy is reloaded", DEADLINE, async || {
                 let revision = sumun.metric("sumun_policy_revision").await;
                 if revision > 1.5 { Ok(()) } else { Err(revision) }
@@ -196,7 +196,9 @@ async fn a_draft_with_problems_is_422_and_nothing_recorded_says_so() {
     let policy = mixed(&keys, "rps: { limit: 100000, burst: 100000 }", 300);
     let sumun = Sumun::start(&policy).await;
     let answer = ask(&sumun, &json!({ "policy.yaml": "version: 1\nroutes: 3\n" })).await;
-    let problem = answer.problem(422, "policy_problems");
+    assert_eq!(answer.status, 422, "{answer}");
+    let problem: Value = serde_json::from_str(&answer.text()).expect("JSON");
+    assert_eq!(problem["code"], "policy_problems", "{answer}");
     assert!(problem["problems"][0]["line"].is_u64(), "{answer}");
     let told = preview(&sumun, &policy).await;
     assert_eq!((count(&told, "/calls"), &told["from_unix_ms"]), (0, &Value::Null), "{told}");

@@ -295,7 +295,6 @@ fn a_recording_without_its_beginning_is_played_from_where_it_is_complete() {
     let replayed = count(&late, Verdict::Admitted);
     eprintln!("{live} admitted live, {replayed} in the replay, of {}", late.len());
     assert!(live.abs_diff(replayed) * 10 < live, "{live} {replayed}");
-} of {}", late.len());
 }
 
 #[test]
