@@ -35,6 +35,7 @@ use sumun::upstream::Pools;
 use sumun_engine::rate::{Bucket, Rate};
 use sumun_engine::replay::{self, Left, Under, Verdict, play};
 use sumun_engine::{Live, Moment, Route, Snapshot};
+use sumun_policy::policy::Class;
 
 /// The gateway's own allocator: it is part of what a call costs.
 #[global_allocator]
@@ -159,7 +160,8 @@ fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
     let telemetry = Telemetry::build(settings, runtime.handle()).unwrap();
     let snapshot = Arc::new(compiled(0));
     let meters = snapshot.routes().iter().map(|route| telemetry.route(&route.policy)).collect();
-    let plan = CorePlan::new(Arc::new(Plan { snapshot, meters, recorded: Vec::new() }), &Pools::default());
+    let plan =
+        CorePlan::new(Arc::new(Plan { snapshot, meters, recorded: Vec::new() }), &Pools::default());
     let found =
         plan.find(&Method::GET, "bench.local", "/limited/1k", &HeaderMap::new()).cloned().unwrap();
     (telemetry.core(0), found)
@@ -306,6 +308,9 @@ fn settle(count: u64) {
         version: Version::HTTP_11,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         status: 200,
+        class: Class::Default,
+        class_asked: None,
+        caller: None,
         refusal: None,
         shed: None,
         shadow: None,
@@ -332,7 +337,7 @@ struct Recorded {
 
 fn recorded() -> Recorded {
     let settings = RecordingSettings { bytes: 32 << 20, keep: Duration::from_mins(15) };
-    let live = Live::recorded(8 << 20, settings.keep);
+    let live = Live::recorded(10_000, 8 << 20, settings.keep);
     let recording = Recording::new(&settings, 1).unwrap();
     let snapshot = Snapshot::compile(policy(0), 1, &live, moment(0));
     let route = route(&snapshot, "pass");

@@ -15,6 +15,8 @@ mod tidy;
 mod admin;
 mod admission;
 mod cache;
+mod callers;
+mod classes;
 mod cli;
 mod corpora;
 mod drain;

@@ -19,6 +19,7 @@ use crate::admission::lane::LaneState;
 use crate::endpoint::Endpoint;
 use crate::journal::{self, Budget};
 use crate::quota::{FunctionState, Pool};
+use crate::rate::callers::CALLERS_MAX;
 use crate::signals::{Gauge, Reading};
 use crate::time::Moment;
 use crate::upstream::UpstreamState;
@@ -34,6 +35,7 @@ struct Inner {
     own_cpu: Arc<Gauge>,
     pool: Arc<Pool>,
     recorder: Option<Recorder>,
+    callers_max: usize,
     entries: Mutex<Entries>,
 }
 
@@ -62,18 +64,24 @@ pub(crate) struct Entries {
 impl Live {
     /// The state of a gateway that has seen nothing yet, and of which nothing is recorded.
     pub fn new() -> Self {
-        Self::with(None)
+        Self::with(CALLERS_MAX, None)
+    }
+
+    /// The same, with another bound on the callers that are remembered of one route (at least 1).
+    pub fn with_callers_max(callers_max: usize) -> Self {
+        Self::with(callers_max, None)
     }
 
     /// The same, and what its slow loop sees is kept for a replay: for `keep`, in at most `bytes`.
-    pub fn recorded(bytes: usize, keep: Duration) -> Self {
+    pub fn recorded(callers_max: usize, bytes: usize, keep: Duration) -> Self {
         let budget = Arc::new(Budget::new(bytes / journal::NOTE_BYTES));
-        Self::with(Some(Recorder { budget, keep }))
+        Self::with(callers_max, Some(Recorder { budget, keep }))
     }
 
-    fn with(recorder: Option<Recorder>) -> Self {
+    fn with(callers_max: usize, recorder: Option<Recorder>) -> Self {
         Self {
             inner: Arc::new(Inner {
+                callers_max,
                 own_cpu: Arc::new(Gauge::new()),
                 pool: Arc::new(Pool::new(policy::Pool::default())),
                 recorder,
@@ -117,6 +125,10 @@ impl Live {
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.inner.pool
+    }
+
+    pub(crate) fn callers_max(&self) -> usize {
+        self.inner.callers_max
     }
 
     pub(crate) fn entries(&self) -> &Mutex<Entries> {

@@ -121,6 +121,8 @@ pub struct Recording {
     carried: usize,
     events: Vec<Event>,
     whole: bool,
+    /// Callers that were remembered of a route.
+    callers_max: usize,
 }
 
 /// One thing that happened.

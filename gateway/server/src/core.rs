@@ -16,6 +16,8 @@ use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::task::TaskTracker;
 
+use crate::callers::Callers;
+use crate::callers::token::Tokens;
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
 use crate::drain::Drain;
@@ -32,6 +34,8 @@ pub struct Shared {
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
+    /// Tells callers apart.
+    pub callers: Callers,
     /// The policy in force, replaced whole.
     pub plan: ArcSwap<Plan>,
     /// The shared cache.
@@ -70,6 +74,8 @@ pub struct Core {
     pub via: [HeaderValue; 2],
     /// Its end of the recording.
     pub recorder: Option<CoreRecorder>,
+    /// What it knows of callers' tokens.
+    pub tokens: RefCell<Tokens>,
     plan: RefCell<Rc<CorePlan>>,
 }
 
@@ -85,8 +91,17 @@ impl Core {
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
         });
         let recorder = shared.recording.as_ref().and_then(|recording| recording.recorder());
-        let connections = TaskTracker::new();
-        Self { shared, telemetry, deadlines, pools, connections, via, recorder, plan }
+        Self {
+            shared,
+            telemetry,
+            deadlines,
+            pools,
+            connections: TaskTracker::new(),
+            via,
+            recorder,
+            tokens: RefCell::default(),
+            plan,
+        }
     }
 
     /// Now.

@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 pub use self::addresses::Addresses;
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
+use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
@@ -111,13 +112,16 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let recorded = &settings.recording;
+        let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
         let recording = Recording::new(recorded, settings.workers);
         let live = Arc::new(match &recording {
-            Some(_) => Live::recorded(Recording::journal_bytes(recorded), recorded.keep),
-            None => Live::new(),
+            Some(_) => {
+                Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
+            }
+            None => Live::with_callers_max(callers_max),
         });
         let shared = Arc::new(Shared {
+            callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: Cache::new(settings.cache.memory_bytes),
             recording,

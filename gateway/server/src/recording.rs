@@ -4,9 +4,11 @@
 //! Begins with the process. Each worker writes a ring of its own ([`ring::Ring`]): 32 bytes when a
 //! call asks and 16 when it ends, without waiting and without allocating but for a chunk now and
 //! then. What the engine's slow loop saw is kept by the engine itself. Nothing of a call's content is
-//! kept: its route, its class, a hash of its caller, times, and what was decided.
+//! kept: its route, its class, its caller (a hash, and its name where that is no secret), times, and
+//! what was decided.
 //!
-//! Bounds: `recording.bytes` altogether, three quarters for calls; [`POLICIES_MAX`] revisions; what
+//! Bounds: `recording.bytes` altogether, three quarters for calls; [`POLICIES_MAX`] revisions and
+//! [`NAMES_MAX`] names beside; what
 //! is older than `recording.keep` is not shown. The oldest is forgotten first, and counted.
 
 mod entry;
@@ -27,11 +29,15 @@ use sumun_policy::units::Name;
 use self::entry::Entry;
 pub use self::ring::CoreRecorder;
 use self::ring::Ring;
+use crate::callers::CallerName;
 use crate::settings::RecordingSettings;
 
 /// Revisions of the policy that a recording may span; with the next one it begins later. Each holds
 /// its policy in memory.
 pub const POLICIES_MAX: usize = 32;
+
+/// Names of callers that are kept; later ones are told by their hash. At 128 bytes about 1 MiB.
+pub const NAMES_MAX: usize = 10_000;
 
 /// The recording of one process.
 pub struct Recording {
@@ -40,6 +46,7 @@ pub struct Recording {
     /// Rings given to workers.
     given: AtomicUsize,
     policies: Mutex<Policies>,
+    names: Arc<Mutex<HashMap<u64, CallerName>>>,
 }
 
 /// What decided, and what the numbers of routes mean.
@@ -90,6 +97,7 @@ impl Recording {
             rings: rings.collect(),
             given: AtomicUsize::new(0),
             policies: Mutex::default(),
+            names: Arc::default(),
         }))
     }
 
@@ -105,7 +113,8 @@ impl Recording {
     /// A worker's end; `None` once every worker has its own.
     pub fn recorder(&self) -> Option<CoreRecorder> {
         let core = self.given.fetch_add(1, Relaxed);
-        self.rings.get(core).map(|ring| CoreRecorder::new(Arc::clone(ring), core))
+        let names = || Arc::clone(&self.names);
+        self.rings.get(core).map(|ring| CoreRecorder::new(Arc::clone(ring), names()))
     }
 
     /// Takes note of a policy that comes into force; returns the numbers of its routes, by index.
@@ -122,6 +131,11 @@ impl Recording {
             policies.forgotten = true;
         }
         snapshot.routes().iter().map(|route| policies.number(&route.policy.name)).collect()
+    }
+
+    /// The name of a caller, where it has one and it was among the first [`NAMES_MAX`].
+    pub fn name(&self, caller: u64) -> Option<CallerName> {
+        self.names.lock().get(&caller).cloned()
     }
 
     /// What it holds.

@@ -4,6 +4,7 @@
 //! what would have happened had the lanes in shadow mode refused. A decision reads and writes one
 //! of them through the same code and never the other.
 
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
@@ -11,12 +12,16 @@ use sumun_policy::policy::Class;
 
 use crate::admission::booking::Ledger;
 use crate::admission::diffusion::Diffusion;
-use crate::rate::Bucket;
+use crate::rate::callers::CallerBuckets;
+use crate::rate::{Bucket, Rate};
+use crate::time::Moment;
 
 /// A lane in one world. Outlives the policy revision.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub bucket: Bucket,
+    /// What each caller has spent, where each has its own rate; made when the first policy says so.
+    pub callers: OnceLock<CallerBuckets>,
     /// Returns of calls that the rate refused.
     pub rate_returns: Ledger,
     classes: [ClassAccount; Class::ALL.len()],
@@ -38,6 +43,14 @@ pub(crate) struct ClassAccount {
 impl Account {
     pub(crate) fn of(&self, class: Class) -> &ClassAccount {
         &self.classes[class as usize]
+    }
+
+    /// Carries what was spent over to another rate.
+    pub(crate) fn rescale(&self, from: Rate, to: Rate, now: Moment) {
+        self.bucket.rescale(from, to, now);
+        if let Some(callers) = self.callers.get() {
+            callers.rescale(from, to, now);
+        }
     }
 
     /// Calls in flight, of all classes.

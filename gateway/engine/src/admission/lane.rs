@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sumun_policy::policy::{self, Class, Cpu, Hysteresis, Mode, OnStale, Rps};
+use sumun_policy::policy::{self, Class, Cpu, Hysteresis, Mode, OnStale, Per, Rps};
 
 use crate::admission::account::Account;
 use crate::admission::booking::Pace;
 use crate::admission::cpu::CpuTrack;
 use crate::admission::demand::Demand;
+use crate::admission::offer::Boundary;
 use crate::admission::proven::Proven;
 use crate::admission::terms::{Offer, Terms};
 use crate::admission::workers::WorkersTrack;
 use crate::admission::{Ask, Reason, Shed, ThresholdView};
 use crate::rate::Rate;
+use crate::rate::callers::CallerBuckets;
 use crate::time::Moment;
 
 /// A route's lane under one policy revision.
@@ -82,8 +84,7 @@ pub(crate) struct Learned {
 #[derive(Debug, Default)]
 pub(crate) struct ClassLearned {
     pub demand: Demand,
-    /// Share of its callers that is shed, smoothed.
-    pub cohort: f64,
+    pub boundary: Boundary,
     /// Returns booked a second; 0: none yet.
     pub returns: f64,
 }
@@ -92,7 +93,12 @@ pub(crate) struct ClassLearned {
 
 impl Lane {
     /// The lane of a route; carries what its bucket has spent over to the new rate.
-    pub(crate) fn new(route: &policy::Route, state: Arc<LaneState>, now: Moment) -> Self {
+    pub(crate) fn new(
+        route: &policy::Route,
+        state: Arc<LaneState>,
+        callers_max: usize,
+        now: Moment,
+    ) -> Self {
         let rules = route
             .admission
             .as_ref()
@@ -101,10 +107,15 @@ impl Lane {
         let mut learned = state.learned.lock();
         if let Some((_, to)) = rules.as_ref().and_then(|rules| rules.rps) {
             let from = learned.rate.replace(to).unwrap_or(to);
-            state.live.bucket.rescale(from, to, now);
-            state.shadow.bucket.rescale(from, to, now);
+            state.live.rescale(from, to, now);
+            state.shadow.rescale(from, to, now);
         }
         let shadow = rules.as_ref().is_some_and(|rules| rules.shadow);
+        if rules.as_ref().and_then(|rules| rules.rps).is_some_and(|(rps, _)| rps.per == Per::Caller)
+        {
+            let account = if shadow { &state.shadow } else { &state.live };
+            account.callers.get_or_init(|| CallerBuckets::new(callers_max));
+        }
         if learned.shadow != shadow {
             learned.shadow = shadow;
             learned.classes = <_>::default();
@@ -146,17 +157,27 @@ impl Lane {
         self.terms(class).put(offer);
     }
 
-    /// Whether the rate has one more call; books a return where it has not.
+    /// Whether the rate has one more call; books a return where it has not. Callers that are not
+    /// known share the route's bucket, whoever has its own.
     pub(crate) fn rate_verdict(
         &self,
         account: &Account,
-        _ask: Ask,
+        ask: Ask,
         spend: Spend,
         now: Moment,
     ) -> Result<(), Shed> {
         let Some((rps, rate)) = self.rules.as_ref().and_then(|rules| rules.rps) else {
             return Ok(());
         };
+        if rps.per == Per::Caller
+            && let (Some(caller), Some(buckets)) = (ask.caller, account.callers.get())
+        {
+            let verdict = match spend {
+                Spend::Nothing => buckets.peek(caller, rate, now),
+                Spend::One => buckets.take(caller, rate, now),
+            };
+            return verdict.map_err(|wait| over_rate(rps, buckets.book(caller, rate, wait, now)));
+        }
         let verdict = match spend {
             Spend::Nothing => account.bucket.peek(rate, now),
             Spend::One => account.bucket.take(rate, now),

@@ -61,6 +61,7 @@ impl Tape {
         let upstreams = assembly.upstreams;
         Recording {
             whole: begins.is_none(),
+            callers_max: live.callers_max(),
             policies: self.policies,
             routes: self.routes,
             upstreams,

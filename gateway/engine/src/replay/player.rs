@@ -129,7 +129,7 @@ impl Stage {
 
 impl<'a> Player<'a> {
     fn new(recording: &'a Recording, under: Under<'_>, begins: Moment) -> Self {
-        let live = Live::new();
+        let live = Live::with_callers_max(recording.callers_max);
         let mut player = Self {
             recording,
             draft: matches!(under, Under::Draft(_)),

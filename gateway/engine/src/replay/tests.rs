@@ -7,6 +7,7 @@ use super::*;
 use crate::fixture::{
     actuator, address, at_ms, cpu, function, name, policy, route, rps, upstream, workers,
 };
+use crate::rate::callers::CALLERS_MAX;
 use crate::{Ask, Live, Permit, Reading, Slot, Snapshot};
 
 const ROUTES: [&str; 6] = ["bulk", "batch", "default", "interactive", "shadow", "plain"];
@@ -24,7 +25,7 @@ struct World {
 
 impl World {
     fn new(policy: Policy) -> Self {
-        let live = Live::recorded(8 << 20, std::time::Duration::from_secs(3600));
+        let live = Live::recorded(CALLERS_MAX, 8 << 20, std::time::Duration::from_secs(3600));
         let snapshot = Snapshot::compile(policy.clone(), 1, &live, at_ms(1));
         let tape = Tape {
             policies: vec![(snapshot.generation() as u16, Arc::new(policy))],
@@ -299,7 +300,8 @@ fn a_recording_without_its_beginning_is_played_from_where_it_is_complete() {
 
 #[test]
 fn nothing_recorded_is_nothing_played() {
-    let recording = Tape::default().assemble(&Live::recorded(1 << 20, std::time::Duration::MAX));
+    let recording =
+        Tape::default().assemble(&Live::recorded(CALLERS_MAX, 1 << 20, std::time::Duration::MAX));
     assert_eq!((recording.span(), recording.calls().len()), (None, 0));
     assert!(played(&recording, Under::Recorded).is_empty());
 }

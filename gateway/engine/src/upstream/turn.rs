@@ -11,7 +11,7 @@ use crate::admission::demand::{Demand, HOLD_DEFAULT_S, Wanted};
 use crate::admission::lane::Lane;
 use crate::admission::limit;
 use crate::admission::offer::ClassNow;
-use crate::slots::UNLIMITED;
+use crate::slots::{Slots, UNLIMITED};
 use crate::time::Moment;
 use crate::upstream::Upstream;
 
@@ -43,7 +43,7 @@ impl Upstream {
         scratch.lanes.clear();
         scratch.lanes.extend(self.lanes.iter().map(|lane| {
             let mut learned = lane.state.learned.lock();
-            let slots = if lane.is_shadow() { &self.state.shadow } else { &self.state.slots };
+            let slots = self.slots_of(lane);
             let bound = lane
                 .rules
                 .as_ref()
@@ -60,19 +60,25 @@ impl Upstream {
         self.lanes.iter().for_each(|lane| forgive(lane, elapsed, now));
     }
 
+    /// The word that a lane's decisions are made on.
+    fn slots_of(&self, lane: &Lane) -> &Slots {
+        if lane.is_shadow() { &self.state.shadow } else { &self.state.slots }
+    }
+
     fn publish(&self, scratch: &Scratch, hold_s: f64, elapsed: Duration) {
         let mut above: f64 = scratch.lanes.iter().map(|lane| lane.held(Class::Interactive)).sum();
         for ranks in scratch.ranks.chunk_by(|a, b| a.class == b.class) {
             let Some(class) = ranks.first().map(|rank| rank.class) else { continue };
             let wanted = ranks.iter().map(|rank| rank.wanted.workers).sum();
-            let now = ClassNow { above, wanted, hold_s: hold_s.max(1e-6) };
+            let now = ClassNow { above, wanted, hold_s: hold_s.max(1e-6), elapsed };
             for rank in ranks {
                 let lane = &self.lanes[rank.lane];
                 let part = if wanted > 0.0 { rank.wanted.workers / wanted } else { 1.0 };
+                let slots = self.slots_of(lane);
                 let mut learned = lane.state.learned.lock();
                 let learned = &mut learned.classes[class as usize];
                 let offer = rank.bound.map(|bound| {
-                    let offer = now.offer(bound, part, &mut learned.cohort, elapsed);
+                    let offer = now.offer(bound, part, slots.in_flight(), &mut learned.boundary);
                     learned.returns = 1e9 / offer.interval_ns as f64;
                     offer
                 });

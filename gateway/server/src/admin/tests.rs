@@ -115,6 +115,10 @@ impl Watch for Watched {
         None
     }
 
+    fn caller_name(&self, _: u64) -> Option<String> {
+        None
+    }
+
     fn wall(&self, _: Moment) -> SystemTime {
         SystemTime::UNIX_EPOCH
     }

@@ -53,6 +53,9 @@ pub trait Watch: Send + Sync + 'static {
     /// second does no harm.
     fn recorded(&self) -> Option<Recorded>;
 
+    /// The name of a recorded caller, where it is known.
+    fn caller_name(&self, caller: u64) -> Option<String>;
+
     /// The wall time of a moment, by today's wall clock.
     fn wall(&self, at: Moment) -> SystemTime;
 

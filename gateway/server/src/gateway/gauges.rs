@@ -196,6 +196,10 @@ impl Watch for Running {
         })
     }
 
+    fn caller_name(&self, caller: u64) -> Option<String> {
+        self.shared.recording.as_ref()?.name(caller).map(|name| name.as_str().to_owned())
+    }
+
     fn wall(&self, at: Moment) -> SystemTime {
         self.shared.clock.wall_at(at)
     }

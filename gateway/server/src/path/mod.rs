@@ -87,7 +87,7 @@ fn admit(
     route: &Rc<RoutePlan>,
     opened: Opened,
 ) -> Result<Request<RequestBody>, Refusal> {
-    let ask = admit::ask(route);
+    let ask = admit::ask(call, route, &opened.head.headers);
     order::in_turn(call, route, ask, |call| {
         admit::admit(call, route, ask)?; //                   429 by threshold
         reserve::reserve(call, route) //                      429 by quota

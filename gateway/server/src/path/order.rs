@@ -39,7 +39,11 @@ pub fn in_turn(
     drop(turn);
     let Some(verdict) = verdict(&decided) else { return decided };
     let Some(recorder) = &call.core.recorder else { return decided };
-    let shadow = call.settlement.record.shadow;
+    let record = &call.settlement.record;
+    if let (Some(caller), Some(name)) = (ask.caller, &record.caller) {
+        recorder.name(caller, name);
+    }
+    let shadow = record.shadow;
     let number = recorder.asked(&Asked {
         at: call.now,
         order,

@@ -5,15 +5,19 @@
 //! meanwhile, and throws away what may have been written over.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sumun_engine::Moment;
 use sumun_engine::replay::{Asked, Left};
 
+use super::NAMES_MAX;
 use super::entry::{self, Entry};
+use crate::callers::CallerName;
 
 /// Words of eight bytes in a chunk: 16 KiB, some 300 calls.
 const CHUNK_WORDS: u64 = 2048;
@@ -25,6 +29,9 @@ const CHUNKS_MIN: usize = 4;
 
 /// A chunk begins with the time of its first entry and the number of calls in it.
 const HEAD_WORDS: u64 = 2;
+
+/// Places of callers whose names were handed over lately.
+const NAMED_PLACES: usize = 256;
 
 type Chunk = Box<[AtomicU64]>;
 
@@ -52,7 +59,9 @@ pub struct CoreRecorder {
     ring: Arc<Ring>,
     head: Cell<u64>,
     next: Cell<u32>,
-    core: usize,
+    names: Arc<Mutex<HashMap<u64, CallerName>>>,
+    /// Callers whose names were handed over lately, so that few calls look for it.
+    named: Box<[Cell<u64>]>,
 }
 
 // === impl Ring ===
@@ -133,13 +142,20 @@ fn second(at: Moment) -> u64 {
 // === impl CoreRecorder ===
 
 impl CoreRecorder {
-    pub(super) fn new(ring: Arc<Ring>, core: usize) -> Self {
-        Self { ring, head: Cell::new(0), next: Cell::new(0), core }
+    pub(super) fn new(ring: Arc<Ring>, names: Arc<Mutex<HashMap<u64, CallerName>>>) -> Self {
+        let named = std::iter::repeat_with(Cell::default).take(NAMED_PLACES).collect();
+        Self { ring, head: Cell::new(0), next: Cell::new(0), names, named }
     }
 
-    /// The worker's place among the others.
-    pub fn core(&self) -> usize {
-        self.core
+    /// Tells a caller's name; hardly anything where that was done lately.
+    pub fn name(&self, caller: u64, name: &CallerName) {
+        if self.named[caller as usize % NAMED_PLACES].replace(caller) == caller {
+            return;
+        }
+        let mut names = self.names.lock();
+        if names.len() < NAMES_MAX {
+            names.entry(caller).or_insert_with(|| name.clone());
+        }
     }
 
     /// A call asked for admission; returns the number that its end is told with.

@@ -32,7 +32,7 @@ fn call(ms: u64) -> Asked {
 fn what_is_written_is_read() {
     let ring = Ring::new(MIB as usize, Duration::from_secs(60));
     let ring = Arc::new(ring);
-    let recorder = CoreRecorder::new(Arc::clone(&ring), 0);
+    let recorder = CoreRecorder::new(Arc::clone(&ring), Arc::default());
     let mut expected = Vec::new();
     for ms in 1..3_000 {
         let verdicts = [Verdict::Admitted, Verdict::QuotaFull, Verdict::Refused(Reason::Rps)];
@@ -94,7 +94,7 @@ fn a_reader_beside_the_writer_never_sees_half_an_entry() {
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let recorder = CoreRecorder::new(Arc::clone(&ring), 0);
+            let recorder = CoreRecorder::new(Arc::clone(&ring), Arc::default());
             for ms in 1..300_000u64 {
                 let number = recorder.asked(&Asked { caller: Some(ms), ..call(ms) });
                 recorder.left(number, &Left { at: at_ms(ms), order: ms as u32, route: 7 });

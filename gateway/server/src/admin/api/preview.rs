@@ -102,7 +102,8 @@ struct RouteSums {
 /// Counts of a caller.
 #[derive(Serialize)]
 struct CallerSums {
-    /// Its hash, 16 hexadecimal digits, for as long as the gateway runs; null: all that are not known.
+    /// Its name where that is known and no secret, else its hash: `#` and 16 hexadecimal digits, the
+    /// same for as long as the gateway runs; null: all that are not known.
     caller: Option<String>,
     /// Its calls.
     calls: u64,
@@ -165,7 +166,8 @@ pub(super) async fn preview(
         let _place = place;
         let Some(recorded) = watch.recorded() else { return Some(Preview::without(NOTE_OFF)) };
         let wall = |at: Moment| watch.wall(at);
-        Preview::of(&recorded, &policy, &wall, &|| left.0.load(Ordering::Relaxed))
+        let names = |caller: u64| watch.caller_name(caller);
+        Preview::of(&recorded, &policy, &names, &wall, &|| left.0.load(Ordering::Relaxed))
     });
     let computed = computed.await;
     drop(leaving);
@@ -177,6 +179,9 @@ pub(super) async fn preview(
         }
     }
 }
+
+/// Names of callers by hash.
+type Names<'a> = dyn Fn(u64) -> Option<String> + 'a;
 
 /// Whether the client has left.
 #[derive(Default)]
@@ -198,6 +203,7 @@ impl Preview {
     fn of(
         recorded: &Recorded,
         draft: &Policy,
+        names: &Names<'_>,
         wall: &dyn Fn(Moment) -> SystemTime,
         stop: &dyn Fn() -> bool,
     ) -> Option<Self> {
@@ -233,7 +239,7 @@ impl Preview {
             notes: vec![NOTE_CALLERS, NOTE_SERVICE, NOTE_HITS],
             ..Self::without("")
         };
-        Some(tally.tell(recording, preview))
+        Some(tally.tell(recording, names, preview))
     }
 
     fn without(note: &'static str) -> Self {
@@ -307,7 +313,7 @@ impl Tally {
         self.series.refused_draft[step] += draft;
     }
 
-    fn tell(self, recording: &Recording, mut preview: Preview) -> Preview {
+    fn tell(self, recording: &Recording, names: &Names<'_>, mut preview: Preview) -> Preview {
         for ((_, class), (asked, not_replayed, now, draft)) in self.routes {
             preview.now.merge(&now);
             preview.draft.merge(&draft);
@@ -329,7 +335,7 @@ impl Tally {
         let told = callers.into_iter().take(CALLERS_TOLD_MAX);
         preview.callers = told
             .map(|(caller, [calls, refused_now, refused_draft])| CallerSums {
-                caller: caller.map(|hash| format!("{hash:016x}")),
+                caller: caller.map(|hash| names(hash).unwrap_or_else(|| format!("#{hash:016x}"))),
                 calls,
                 refused_now,
                 refused_draft,
