@@ -22,9 +22,10 @@ use sumun::body::Body;
 use sumun::clock::Clock;
 use sumun::path::Caller;
 use sumun::plan::{CorePlan, Plan, RoutePlan};
+use sumun::recording::Recording;
 use sumun::refusal::{Code, Refusal};
 use sumun::screen::{HeadLimits, RequestScreen};
-use sumun::settings::{AccessLogFormat, AccessLogSettings};
+use sumun::settings::{AccessLogFormat, AccessLogSettings, RecordingSettings};
 use sumun::store::{Asked, Cache, Now, Recalled};
 use sumun::telemetry::otlp::settings::OtelSettings;
 use sumun::telemetry::record::{Attempt, CallRecord, Trace};
@@ -32,6 +33,7 @@ use sumun::telemetry::traceparent::Parent;
 use sumun::telemetry::{CoreTelemetry, Telemetry, TelemetrySettings};
 use sumun::upstream::Pools;
 use sumun_engine::rate::{Bucket, Rate};
+use sumun_engine::replay::{self, Left, Under, Verdict, play};
 use sumun_engine::{Live, Moment, Route, Snapshot};
 use sumun_policy::policy::Class;
 
@@ -57,6 +59,8 @@ const STAGES: &[Stage] = &[
     ("reserve", reserve),
     ("render a 429", refusal),
     ("settle", settle),
+    ("record a call", record),
+    ("replay a call", replay),
 ];
 
 fn main() -> ExitCode {
@@ -156,7 +160,8 @@ fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
     let telemetry = Telemetry::build(settings, runtime.handle()).unwrap();
     let snapshot = Arc::new(compiled(0));
     let meters = snapshot.routes().iter().map(|route| telemetry.route(&route.policy)).collect();
-    let plan = CorePlan::new(Arc::new(Plan { snapshot, meters }), &Pools::default());
+    let plan =
+        CorePlan::new(Arc::new(Plan { snapshot, meters, recorded: Vec::new() }), &Pools::default());
     let found =
         plan.find(&Method::GET, "bench.local", "/limited/1k", &HeaderMap::new()).cloned().unwrap();
     (telemetry.core(0), found)
@@ -320,4 +325,62 @@ fn settle(count: u64) {
     for _ in 0..count {
         telemetry.settle(black_box(&record));
     }
+}
+
+/// A gateway that records, and what it records of a route.
+struct Recorded {
+    live: Live,
+    recording: Arc<Recording>,
+    route: Arc<Route>,
+    asked: replay::Asked,
+}
+
+fn recorded() -> Recorded {
+    let settings = RecordingSettings { bytes: 32 << 20, keep: Duration::from_mins(15) };
+    let live = Live::recorded(10_000, 8 << 20, settings.keep);
+    let recording = Recording::new(&settings, 1).unwrap();
+    let snapshot = Snapshot::compile(policy(0), 1, &live, moment(0));
+    let route = route(&snapshot, "pass");
+    let numbers = recording.follow(&snapshot, moment(0));
+    let asked = replay::Asked {
+        at: moment(0),
+        order: 0,
+        route: numbers[route.index].unwrap(),
+        generation: snapshot.generation() as u16,
+        class: route.policy.class,
+        caller: Some(17),
+        verdict: Verdict::Admitted,
+        shadow: None,
+    };
+    Recorded { live, recording, route, asked }
+}
+
+/// What recording adds to a call that runs: two turns, its beginning and its end.
+fn record(count: u64) {
+    let Recorded { recording, route, asked, .. } = recorded();
+    let recorder = recording.recorder().unwrap();
+    for call in 0..count {
+        let at = moment(call);
+        let order = route.upstream.take_turn().unwrap().number as u32;
+        let number = recorder.asked(black_box(&replay::Asked { at, order, ..asked }));
+        let order = route.upstream.take_turn().unwrap().number as u32;
+        recorder.left(number, black_box(&Left { at, order, route: asked.route }));
+    }
+}
+
+/// A preview's work for a call: copied, put in order, played once.
+fn replay(count: u64) {
+    let Recorded { live, recording, route, asked } = recorded();
+    let recorder = recording.recorder().unwrap();
+    for call in 0..count {
+        let at = moment(call);
+        let order = route.upstream.take_turn().unwrap().number as u32;
+        let number = recorder.asked(&replay::Asked { at, order, ..asked });
+        let order = route.upstream.take_turn().unwrap().number as u32;
+        recorder.left(number, &Left { at, order, route: asked.route });
+    }
+    let recording = recording.take(moment(count)).tape.assemble(&live);
+    let mut played = 0;
+    play(&recording, Under::Recorded, &mut |_, _| played += 1, &|| false);
+    assert_eq!(played, count);
 }

@@ -53,6 +53,7 @@ async fn health_and_metrics_are_open_and_everything_else_needs_the_token() {
         ("DELETE", "/api/v1/functions/fn/concurrency"),
         ("PUT", "/api/v1/policies/policy.yaml"),
         ("POST", "/api/v1/policies:check"),
+        ("POST", "/api/v1/policies:preview"),
     ] {
         let json = [("content-type", "application/json")];
         let answer = sumun.admin_anonymous(method, path, &json, b"{}").await;

@@ -13,7 +13,7 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 16] = [
+pub(crate) const METRICS: [&str; 18] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "sumun_admission_total",
@@ -25,6 +25,8 @@ pub(crate) const METRICS: [&str; 16] = [
     "sumun_limit",
     "sumun_policy_reload_ok",
     "sumun_policy_revision",
+    "sumun_recording_bytes",
+    "sumun_recording_lost_total",
     "sumun_signal",
     "sumun_signal_age_seconds",
     "sumun_signal_findings",

@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod memory;
 mod path;
+mod preview;
 mod quota;
 mod reload;
 mod signals;

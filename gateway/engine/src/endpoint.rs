@@ -26,6 +26,9 @@ pub const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// black hole can hold.
 pub const LAST_RESORT_IN_FLIGHT_MAX: u32 = 8;
 
+/// Gauges of an endpoint, as [`Endpoint::gauges`] tells them.
+pub(crate) const GAUGES: usize = 5;
+
 /// One instance of an upstream. Survives reloads: health and load belong to the address.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -149,6 +152,16 @@ impl Endpoint {
             in_flight: self.in_flight(),
             failures: self.failures.load(Relaxed),
         }
+    }
+
+    /// Everything that is read of it, in an order that stays.
+    pub(crate) fn gauges(&self) -> [&Gauge; GAUGES] {
+        [&self.busy, &self.own, &self.max, &self.cpu, &self.pressed]
+    }
+
+    /// Puts it up or down, as a replay found it.
+    pub(crate) fn set_up(&self, up: bool) {
+        self.probe_at.store(if up { 0 } else { u64::MAX }, Release);
     }
 
     /// Keeps what is sound of a reading.

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sumun_policy::Policy;
@@ -16,6 +17,7 @@ use sumun_policy::units::Name;
 
 use crate::admission::lane::LaneState;
 use crate::endpoint::Endpoint;
+use crate::journal::{self, Budget};
 use crate::quota::{FunctionState, Pool};
 use crate::rate::callers::CALLERS_MAX;
 use crate::signals::{Gauge, Reading};
@@ -32,8 +34,17 @@ pub struct Live {
 struct Inner {
     own_cpu: Arc<Gauge>,
     pool: Arc<Pool>,
+    recorder: Option<Recorder>,
     callers_max: usize,
     entries: Mutex<Entries>,
+}
+
+/// What is kept for a replay.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    pub budget: Arc<Budget>,
+    /// How long a turn of the slow loop is kept.
+    pub keep: Duration,
 }
 
 /// Locked by compilation and by the sweep of the slow loop only.
@@ -51,21 +62,47 @@ pub(crate) struct Entries {
 // === impl Live ===
 
 impl Live {
-    /// The state of a gateway that has seen nothing yet.
+    /// The state of a gateway that has seen nothing yet, and of which nothing is recorded.
     pub fn new() -> Self {
-        Self::with_callers_max(CALLERS_MAX)
+        Self::with(CALLERS_MAX, None)
     }
 
     /// The same, with another bound on the callers that are remembered of one route (at least 1).
     pub fn with_callers_max(callers_max: usize) -> Self {
+        Self::with(callers_max, None)
+    }
+
+    /// The same, and what its slow loop sees is kept for a replay: for `keep`, in at most `bytes`.
+    pub fn recorded(callers_max: usize, bytes: usize, keep: Duration) -> Self {
+        let budget = Arc::new(Budget::new(bytes / journal::NOTE_BYTES));
+        Self::with(callers_max, Some(Recorder { budget, keep }))
+    }
+
+    fn with(callers_max: usize, recorder: Option<Recorder>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 callers_max,
                 own_cpu: Arc::new(Gauge::new()),
                 pool: Arc::new(Pool::new(policy::Pool::default())),
+                recorder,
                 entries: Mutex::new(Entries::default()),
             }),
         }
+    }
+
+    /// Bytes that what is kept of the slow loop takes.
+    pub fn journal_bytes(&self) -> usize {
+        self.inner.recorder.as_ref().map_or(0, |recorder| recorder.budget.used_bytes())
+    }
+
+    /// Turns that overlapped another of the same upstream, ever: their order is not known exactly.
+    pub fn overlapped(&self) -> u64 {
+        let entries = self.entries().lock();
+        entries.upstreams.values().map(|upstream| upstream.overlapped()).sum()
+    }
+
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.inner.recorder.as_ref()
     }
 
     /// Takes a reading of the gateway's own CPU, a share 0..=1 of what it may use; about once a
@@ -121,8 +158,17 @@ impl Entries {
         self.generation
     }
 
-    pub(crate) fn upstream(&mut self, name: &Name) -> Arc<UpstreamState> {
-        entry(&mut self.upstreams, name.clone(), UpstreamState::new)
+    pub(crate) fn upstream(
+        &mut self,
+        name: &Name,
+        recorder: Option<&Recorder>,
+    ) -> Arc<UpstreamState> {
+        entry(&mut self.upstreams, name.clone(), || UpstreamState::new(recorder))
+    }
+
+    /// Every upstream that is known, also those of older policies.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = (&Name, &Arc<UpstreamState>)> {
+        self.upstreams.iter()
     }
 
     pub(crate) fn endpoint(

@@ -104,6 +104,11 @@ impl Snapshot {
         &self.functions
     }
 
+    /// Which compilation on its live state it is, from 1.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// The concurrency of all functions.
     pub fn pool(&self) -> PoolView {
         self.live.pool().view()
@@ -151,7 +156,7 @@ fn upstreams(
         Arc::new(Upstream::new(Parts {
             policy: upstream.clone(),
             index,
-            state: entries.upstream(name),
+            state: entries.upstream(name, live.recorder()),
             endpoints: endpoints.map(|address| entries.endpoint(name, address)).collect(),
             lanes: lanes_of.remove(name).unwrap_or_default(),
             gateway_cpu: Arc::clone(live.own_cpu()),

@@ -14,12 +14,15 @@ use sumun_policy::policy::{self, Source};
 
 use crate::admission::lane::Lane;
 use crate::endpoint::{self, Endpoint};
+use crate::live::Recorder;
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
 use crate::slots::{Slots, UNLIMITED};
 use crate::time::Moment;
+use crate::upstream::recorded::Recorded;
 use crate::upstream::turn::Scratch;
 
 mod load;
+mod recorded;
 mod turn;
 
 /// Least time between two refreshes by readings, times lanes: ORCA headers come with every
@@ -57,6 +60,8 @@ pub(crate) struct UpstreamState {
     pub shadow: Slots,
     generation: AtomicU64,
     refreshed_at: AtomicU64,
+    /// What is kept for a replay, where anything is.
+    recorded: Option<Recorded>,
     /// Holding it is running the slow loop.
     slow: Mutex<Scratch>,
 }
@@ -139,14 +144,14 @@ impl Upstream {
         self.state.generation.store(self.generation, Release);
         // Waits for a turn under the older policy: these lanes must not begin without limits.
         let mut scratch = self.state.slow.lock();
-        self.turn_from_last(&mut scratch, now);
+        self.recorded_turn(&mut scratch, now, true);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
         let Some(mut scratch) = self.state.slow.try_lock() else { return };
         if self.state.generation.load(Acquire) == self.generation {
-            self.turn_from_last(&mut scratch, now);
+            self.recorded_turn(&mut scratch, now, false);
         }
     }
 
@@ -195,8 +200,9 @@ enum Series {
 // === impl UpstreamState ===
 
 impl UpstreamState {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(recorder: Option<&Recorder>) -> Self {
         Self {
+            recorded: recorder.map(Recorded::new),
             slots: Slots::new(UNLIMITED),
             shadow: Slots::new(UNLIMITED),
             generation: AtomicU64::new(0),

@@ -34,6 +34,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
 use http::{HeaderValue, StatusCode, header};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -65,6 +66,8 @@ pub struct Desk {
     pub audit: Audit,
     /// Whether changes are refused.
     pub read_only: bool,
+    /// Previews that may run.
+    pub previews: Arc<Semaphore>,
     /// The listener's own address: what `Host` may say.
     pub address: SocketAddr,
 }

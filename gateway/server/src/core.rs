@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::deadline::Deadlines;
 use crate::drain::Drain;
 use crate::plan::{CorePlan, Plan};
+use crate::recording::{CoreRecorder, Recording};
 use crate::settings::Settings;
 use crate::store::Cache;
 use crate::telemetry::CoreTelemetry;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub plan: ArcSwap<Plan>,
     /// The shared cache.
     pub cache: Cache,
+    /// What is kept of calls, where anything is.
+    pub recording: Option<Arc<Recording>>,
     /// Where the process is between running and gone.
     pub drain: Drain,
     /// TLS of the data listener.
@@ -69,6 +72,8 @@ pub struct Core {
     pub connections: TaskTracker,
     /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
     pub via: [HeaderValue; 2],
+    /// Its end of the recording.
+    pub recorder: Option<CoreRecorder>,
     /// What it knows of callers' tokens.
     pub tokens: RefCell<Tokens>,
     plan: RefCell<Rc<CorePlan>>,
@@ -85,6 +90,7 @@ impl Core {
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
         });
+        let recorder = shared.recording.as_ref().and_then(|recording| recording.recorder());
         Self {
             shared,
             telemetry,
@@ -92,6 +98,7 @@ impl Core {
             pools,
             connections: TaskTracker::new(),
             via,
+            recorder,
             tokens: RefCell::default(),
             plan,
         }

@@ -33,6 +33,7 @@ use crate::core::Shared;
 use crate::drain::Drain;
 use crate::listen;
 use crate::plan::Plan;
+use crate::recording::Recording;
 use crate::reload::{LoadedPolicy, Reload, Source};
 use crate::sense::Sense;
 use crate::sense::charts::Charts;
@@ -117,11 +118,19 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let live = Arc::new(Live::with_callers_max(settings.callers.callers_max));
+        let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
+        let recording = Recording::new(recorded, settings.workers);
+        let live = Arc::new(match &recording {
+            Some(_) => {
+                Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
+            }
+            None => Live::with_callers_max(callers_max),
+        });
         let shared = Arc::new(Shared {
             callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: Cache::new(settings.cache.memory_bytes),
+            recording,
             drain: Drain::default(),
             tls,
             connector: connector()?,
@@ -370,7 +379,9 @@ impl Applier {
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
-        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        let recorded = shared.recording.as_ref().map(|recording| recording.follow(&snapshot, now));
+        let recorded = recorded.unwrap_or_default();
+        shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters, recorded }));
         self.charts.follow(&snapshot.policy);
         self.sense.lock().follow(&snapshot.policy);
         revision

@@ -23,6 +23,7 @@ mod date;
 pub mod deadline;
 pub mod drain;
 pub mod plan;
+pub mod recording;
 pub mod sense;
 pub mod settings;
 mod state;

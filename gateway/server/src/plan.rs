@@ -16,6 +16,8 @@ pub struct Plan {
     pub snapshot: Arc<Snapshot>,
     /// Meters by route index.
     pub meters: Vec<Arc<RouteMeters>>,
+    /// Numbers in the recording by route index; empty where nothing is recorded.
+    pub recorded: Vec<Option<u16>>,
 }
 
 /// One worker's view of a plan: its routes with the worker's own connection pools.
@@ -32,6 +34,10 @@ pub struct RoutePlan {
     pub meters: Arc<RouteMeters>,
     /// File and route, as a refusal names them, a JSON string: `"mail.yaml#mail-receive"`.
     pub place_json: Box<str>,
+    /// Its number in the recording, where its calls are recorded.
+    pub recorded: Option<u16>,
+    /// The compilation that it belongs to, as recorded.
+    pub generation: u16,
     /// Whether any threshold may shed its calls, or would.
     pub has_thresholds: bool,
     /// Whether each caller has its own requests per second.
@@ -43,7 +49,7 @@ impl Plan {
     /// Before the first policy: every call is nobody's.
     pub fn empty(live: &Live, now: Moment) -> Self {
         let snapshot = Snapshot::compile(sumun_policy::Policy::default(), 0, live, now);
-        Self { snapshot: Arc::new(snapshot), meters: Vec::new() }
+        Self { snapshot: Arc::new(snapshot), meters: Vec::new(), recorded: Vec::new() }
     }
 }
 
@@ -58,6 +64,8 @@ impl CorePlan {
                     route: Arc::clone(route),
                     meters: Arc::clone(meters),
                     place_json: place_json(&route.policy),
+                    recorded: shared.recorded.get(route.index).copied().flatten(),
+                    generation: shared.snapshot.generation() as u16,
                     has_thresholds: has_thresholds(&route.policy),
                     rps_per_caller: rps_per_caller(&route.policy),
                     pools: endpoints

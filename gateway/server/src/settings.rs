@@ -41,6 +41,8 @@ pub struct Settings {
     pub callers: CallersSettings,
     /// The shared cache's store.
     pub cache: CacheSettings,
+    /// What is kept of calls, to try drafts of the policy on.
+    pub recording: RecordingSettings,
     /// Draining.
     pub drain: DrainSettings,
     /// The access log.
@@ -105,6 +107,15 @@ pub struct CacheSettings {
     pub memory_bytes: u64,
 }
 
+/// What is kept of calls, to try drafts of the policy on.
+#[derive(Clone, Debug)]
+pub struct RecordingSettings {
+    /// Memory, bytes; 0: nothing is kept. At least 64 KiB a worker are used. Default 32 MiB.
+    pub bytes: u64,
+    /// How long a call is kept. Default 15 min.
+    pub keep: Duration,
+}
+
 /// Draining on SIGTERM.
 #[derive(Clone, Debug)]
 pub struct DrainSettings {
@@ -156,6 +167,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             callers: CallersSettings::default(),
             cache: CacheSettings { memory_bytes: 256 << 20 },
+            recording: RecordingSettings { bytes: 32 << 20, keep: Duration::from_mins(15) },
             drain: DrainSettings {
                 announce: Duration::from_secs(2),
                 limit: Duration::from_secs(30),

@@ -4,6 +4,7 @@ mod cache;
 mod concurrency;
 mod live;
 pub(super) mod policies;
+pub(super) mod preview;
 mod revisions;
 mod session;
 
@@ -36,6 +37,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/policies", Look, get(policies::list)),
         ("/v1/policies/{file}", Change, file),
         ("/v1/policies:check", Look, post(policies::check)),
+        ("/v1/policies:preview", Look, post(preview::preview)),
         ("/v1/revisions", Look, get(revisions::list)),
         ("/v1/revisions/{id}", Change, get(revisions::read).post(revisions::restore)),
         ("/v1/reverts", Look, get(revisions::pending)),

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::api::preview::PREVIEWS_MAX;
 use super::audit::Audit;
 use super::guard::Peer;
 use super::login::Login;
@@ -96,6 +97,7 @@ impl Admin {
             reload: opening.reload,
             token,
             read_only: opening.settings.read_only,
+            previews: Arc::new(Semaphore::new(PREVIEWS_MAX)),
             address,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -8,7 +8,7 @@ mod seeing;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use axum::body::Body;
@@ -22,7 +22,9 @@ use sumun_engine::time::Moment;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use super::watch::{Bounds, CacheFigures, Metrics, Purge, Quantiles, RouteFigures};
+use super::watch::{
+    Bounds, CacheFigures, Metrics, Purge, Quantiles, Recorded, RecordingFigures, RouteFigures,
+};
 use super::*;
 use crate::reload::{Apply, Source};
 use crate::sense::doctor::Chart;
@@ -114,6 +116,22 @@ impl Watch for Watched {
 
     fn cache(&self) -> CacheFigures {
         CacheFigures { entries: 4, bytes: 5, bytes_max: 6, hits: 3, misses: 1 }
+    }
+
+    fn recording(&self) -> Option<RecordingFigures> {
+        Some(RecordingFigures { bytes: 64, bytes_max: 128, keep_s: 900, lost: 3 })
+    }
+
+    fn recorded(&self) -> Option<Recorded> {
+        None
+    }
+
+    fn caller_name(&self, _: u64) -> Option<String> {
+        None
+    }
+
+    fn wall(&self, _: Moment) -> SystemTime {
+        SystemTime::UNIX_EPOCH
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {
@@ -208,6 +226,7 @@ impl Fixture {
             watch: Arc::clone(&watched) as Arc<dyn Watch>,
             reload: reload.clone(),
             token,
+            previews: Arc::new(Semaphore::new(1)),
             login: Login::new(users()),
             sessions: Sessions::default(),
             audit: Audit::new(folder.path()),

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use sumun_engine::replay::Recording;
 use sumun_engine::snapshot::Snapshot;
 use sumun_engine::time::Moment;
 
@@ -49,6 +50,19 @@ pub trait Watch: Send + Sync + 'static {
 
     /// What the shared cache holds.
     fn cache(&self) -> CacheFigures;
+
+    /// What is kept of calls; `None`: nothing is.
+    fn recording(&self) -> Option<RecordingFigures>;
+
+    /// The recorded calls; `None`: nothing is recorded. Copies them, so call it where waiting for a
+    /// second does no harm.
+    fn recorded(&self) -> Option<Recorded>;
+
+    /// The name of a recorded caller, where it is known.
+    fn caller_name(&self, caller: u64) -> Option<String>;
+
+    /// The wall time of a moment, by today's wall clock.
+    fn wall(&self, at: Moment) -> SystemTime;
 
     /// Forgets stored answers; returns how many entries went, where the store can tell.
     fn purge(&self, what: &Purge) -> Option<u64>;
@@ -122,6 +136,29 @@ pub struct CacheFigures {
     pub hits: u64,
     /// Calls that the cache could not answer.
     pub misses: u64,
+}
+
+/// What is kept of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RecordingFigures {
+    /// Memory taken.
+    pub bytes: u64,
+    /// Most memory.
+    pub bytes_max: u64,
+    /// How long a call is kept, seconds.
+    pub keep_s: u64,
+    /// Calls forgotten before that time for want of memory, since the process began.
+    pub lost: u64,
+}
+
+/// The recorded calls, to be played.
+pub struct Recorded {
+    /// In order.
+    pub recording: Recording,
+    /// Calls of the time to keep that are not in it.
+    pub lost: u64,
+    /// Turns that overlapped another, since the process began.
+    pub overlapped: u64,
 }
 
 /// What to forget.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Uri};
 use sumun_engine::{Live, Moment, Snapshot};
@@ -12,7 +12,8 @@ use sumun_policy::units::Name;
 
 use super::Gateway;
 use crate::admin::watch::{
-    Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, RouteFigures, Watch,
+    Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, Recorded, RecordingFigures,
+    RouteFigures, Watch,
 };
 use crate::authority;
 use crate::core::Shared;
@@ -95,6 +96,7 @@ impl Gauges for Running {
             policy_ok: status.ok,
             policy_revision: snapshot.revision,
             connections: self.shared.connections.load(Ordering::Relaxed) as u64,
+            recording: Watch::recording(self).map(|view| (view.bytes, view.lost)),
         }
     }
 }
@@ -180,6 +182,35 @@ impl Watch for Running {
             }
         }
         figures
+    }
+
+    fn recording(&self) -> Option<RecordingFigures> {
+        let settings = &self.shared.settings.recording;
+        let view = self.shared.recording.as_ref()?.view();
+        Some(RecordingFigures {
+            bytes: view.bytes + self.live.journal_bytes() as u64,
+            bytes_max: settings.bytes,
+            keep_s: settings.keep.as_secs(),
+            lost: view.lost,
+        })
+    }
+
+    fn recorded(&self) -> Option<Recorded> {
+        // The calls first: what the slow loop saw reaches further.
+        let taken = self.shared.recording.as_ref()?.take(self.shared.clock.now());
+        Some(Recorded {
+            recording: taken.tape.assemble(&self.live),
+            lost: taken.lost,
+            overlapped: self.live.overlapped(),
+        })
+    }
+
+    fn caller_name(&self, caller: u64) -> Option<String> {
+        self.shared.recording.as_ref()?.name(caller).map(|name| name.as_str().to_owned())
+    }
+
+    fn wall(&self, at: Moment) -> SystemTime {
+        self.shared.clock.wall_at(at)
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {

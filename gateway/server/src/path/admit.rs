@@ -12,8 +12,7 @@ use crate::refusal::{Code, Refusal};
 use crate::telemetry::record::ShedRecord;
 
 /// Takes a slot among the calls in flight, or refuses.
-pub fn admit(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Result<(), Refusal> {
-    let ask = ask(call, plan, headers);
+pub fn admit(call: &mut Call, plan: &RoutePlan, ask: Ask) -> Result<(), Refusal> {
     let decision = plan.route.decide(ask, call.now);
     let record = &mut call.settlement.record;
     record.shadow = decision.shadow.as_ref().map(shed_record);
@@ -33,7 +32,7 @@ pub fn admit(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Result<(
 
 /// What the call says of itself, as far as it counts. Who calls is looked for only where the route
 /// has thresholds, or where the call asks to be shed later than the route says.
-fn ask(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Ask {
+pub fn ask(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Ask {
     let route = plan.route.policy.class;
     let asked = headers.get(&SUMUN_CLASS);
     if asked.is_none() && !plan.has_thresholds {

@@ -133,9 +133,8 @@ impl Call {
     /// The answer to a refusal; what the call held is free from here on.
     pub fn refuse(&mut self, refusal: &Refusal) -> Response<Body> {
         // What the call held is given back before its refusal is even written.
-        self.settlement.slot = None;
-        self.settlement.permit = None;
-        self.settlement.load = None;
+        let core = &self.core;
+        self.settlement.free(|| core.now());
         self.settlement.record.refusal = Some(refusal.code);
         refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
     }

@@ -10,6 +10,7 @@ mod call;
 mod admit;
 mod forward;
 mod open;
+mod order;
 mod recall;
 mod remember;
 mod reserve;
@@ -83,11 +84,14 @@ fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusa
 
 fn admit(
     call: &mut Call,
-    route: &RoutePlan,
+    route: &Rc<RoutePlan>,
     opened: Opened,
 ) -> Result<Request<RequestBody>, Refusal> {
-    admit::admit(call, route, &opened.head.headers)?; //      429 by threshold
-    reserve::reserve(call, route)?; //                        429 by quota
+    let ask = admit::ask(call, route, &opened.head.headers);
+    order::in_turn(call, route, ask, |call| {
+        admit::admit(call, route, ask)?; //                   429 by threshold
+        reserve::reserve(call, route) //                      429 by quota
+    })?;
     Ok(forward::outbound(call, route, opened))
 }
 

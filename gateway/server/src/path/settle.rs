@@ -14,6 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use sumun_engine::admission::Slot;
 use sumun_engine::endpoint::Load;
 use sumun_engine::quota::Permit;
+use sumun_engine::time::Moment;
 
 use crate::body::{Body, BodyError};
 use crate::core::Core;
@@ -21,6 +22,8 @@ use crate::listen::connection::Connection;
 use crate::listen::streams::HandedTick;
 use crate::telemetry::record::CallRecord;
 use crate::upstream::Progress;
+
+use super::order::Recorded;
 
 /// What a call holds until it ends.
 pub struct Settlement {
@@ -30,6 +33,8 @@ pub struct Settlement {
     pub slot: Option<Slot>,
     /// Its share of the function's quota.
     pub permit: Option<Permit>,
+    /// Its place in the recording, while it holds a slot.
+    pub recorded: Option<Recorded>,
     /// Its weight in balancing.
     pub load: Option<Load>,
     /// Its request body, where it was forwarded.
@@ -46,6 +51,7 @@ impl Settlement {
             record,
             slot: None,
             permit: None,
+            recorded: None,
             load: None,
             sent: None,
             core,
@@ -54,18 +60,32 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    /// Gives back what others wait for; `now` is asked where that is recorded.
+    pub fn free(&mut self, now: impl FnOnce() -> Moment) {
+        let recorded = self.recorded.take();
+        let turn = recorded.as_ref().and_then(Recorded::turn);
+        drop(self.slot.take());
+        drop(self.permit.take());
+        let order = turn.map(|turn| turn.number);
+        drop(self.load.take());
+        if let (Some(recorded), Some(order)) = (recorded, order) {
+            recorded.end(&self.core, order, now());
+        }
+    }
+}
+
 impl Drop for Settlement {
     fn drop(&mut self) {
         // Freed before anything is told: a line that can't be written holds nobody up.
-        drop(self.slot.take());
-        drop(self.permit.take());
-        drop(self.load.take());
+        let now = self.core.now();
+        self.free(|| now);
         self.connection.calls.set(self.connection.calls.get() - 1);
         self.connection.moved_tick.set(self.core.deadlines.tick());
         if let Some(sent) = &self.sent {
             self.record.request_bytes += sent.bytes.get();
         }
-        self.record.ended_ns = self.core.now().nanos();
+        self.record.ended_ns = now.nanos();
         self.core.telemetry.settle(&self.record);
     }
 }

@@ -102,6 +102,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(signal_gauges(sources.live));
     families.extend(function_gauges(sources.live));
     families.extend(own_state(sources));
+    families.extend(recording(sources.live));
     families.extend(sources.process.families());
     families.retain(|family| !family.points.is_empty());
     families
@@ -391,6 +392,26 @@ fn function_gauges(live: &LiveState) -> [Family; 2] {
         throttled.push(vec![("function", name)], Value::Count(function.throttled));
     }
     [concurrency, throttled]
+}
+
+fn recording(live: &LiveState) -> [Family; 2] {
+    let mut bytes = Family::gauge(
+        "sumun_recording_bytes",
+        "sumun.recording.bytes",
+        "By",
+        "Memory of recorded calls, on which drafts of the policy are tried",
+    );
+    let mut lost = Family::counter(
+        "sumun_recording_lost_total",
+        "sumun.recording.lost",
+        "{call}",
+        "Recorded calls forgotten before their time because the memory was full",
+    );
+    if let Some((held, gone)) = live.recording {
+        bytes = bytes.with(Value::Number(held as f64));
+        lost = lost.with(Value::Count(gone));
+    }
+    [bytes, lost]
 }
 
 fn own_state(sources: &Sources<'_>) -> [Family; 6] {

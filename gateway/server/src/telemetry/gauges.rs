@@ -29,6 +29,8 @@ pub struct LiveState {
     pub policy_revision: u64,
     /// Client connections of the data listener.
     pub connections: u64,
+    /// Bytes of recorded calls, and calls lost for want of room; `None`: nothing is recorded.
+    pub recording: Option<(u64, u64)>,
 }
 
 /// A route at this moment.

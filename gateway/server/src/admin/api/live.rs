@@ -17,7 +17,7 @@ use sumun_policy::policy::{CpuOf, Mode};
 use crate::admin::Desk;
 use crate::admin::fault::Fault;
 use crate::admin::input::Segment;
-use crate::admin::watch::{Counts, Quantiles, Readiness, Watch};
+use crate::admin::watch::{Counts, Quantiles, Readiness, RecordingFigures, Watch};
 use crate::sense::finding::Finding;
 
 type Answer<T> = Result<Json<T>, Fault>;
@@ -33,6 +33,8 @@ pub(super) struct Status {
     stores: Stores,
     workers: usize,
     limits: Limits,
+    /// What is kept of calls for previews; null: nothing is.
+    recording: Option<RecordingFigures>,
 }
 
 #[derive(Serialize)]
@@ -73,6 +75,7 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
             connections: desk.watch.connections(),
             connections_max: bounds.connections_max,
         },
+        recording: desk.watch.recording(),
     })
 }
 

@@ -190,6 +190,20 @@ pub(super) async fn check(
     State(desk): State<Arc<Desk>>,
     request: Request,
 ) -> Result<Json<Checked>, Fault> {
+    let Drafted { policy, problems } = drafted(&desk, request).await?;
+    let diff = policy.map(|policy| difference(&desk, &policy)).unwrap_or_default();
+    Ok(Json(Checked { problems, diff }))
+}
+
+/// What the folder would be with a draft.
+pub(super) struct Drafted {
+    /// `None`: it has problems.
+    pub policy: Option<Policy>,
+    pub problems: Vec<Problem>,
+}
+
+/// The folder with the draft that a call carries.
+pub(super) async fn drafted(desk: &Desk, request: Request) -> Result<Drafted, Fault> {
     let draft = input::json::<Draft>(request).await?.files;
     let (files, unreadable) = desk.reload.files().await;
     let mut merged: BTreeMap<String, String> = files.into_iter().collect();
@@ -219,15 +233,12 @@ pub(super) async fn check(
         Err(problems) => (problems, None),
     };
     problems.append(&mut found);
-    let diff = match policy {
-        Some(policy) if problems.is_empty() => difference(&desk, &policy),
-        _ => Vec::new(),
-    };
-    Ok(Json(Checked { problems, diff }))
+    let policy = policy.filter(|_| problems.is_empty());
+    Ok(Drafted { policy, problems })
 }
 
 /// What differs from the policy that runs.
-fn difference(desk: &Desk, draft: &Policy) -> Vec<String> {
+pub(super) fn difference(desk: &Desk, draft: &Policy) -> Vec<String> {
     let running = desk.look(|snapshot| Arc::clone(&snapshot.policy));
     running.map_or_else(
         |_| sumun_policy::diff(&Policy::default(), draft),

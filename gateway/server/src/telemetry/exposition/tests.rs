@@ -44,6 +44,7 @@ fn live() -> LiveState {
         policy_ok: true,
         policy_revision: 7,
         connections: 64,
+        recording: None,
     }
 }
 
