@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 use sumun_engine::{Endpoint, Live, Moment, Route, Snapshot};
 
+use crate::refusal::Prepared;
 use crate::telemetry::meters::RouteMeters;
 use crate::upstream::{Pool, Pools};
 
@@ -31,6 +32,8 @@ pub struct RoutePlan {
     pub meters: Arc<RouteMeters>,
     /// File and route, as a refusal names them, a JSON string: `"mail.yaml#mail-receive"`.
     pub place_json: Box<str>,
+    /// Its last 429, the pattern for the next one.
+    pub refused: Prepared,
     pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
 }
 
@@ -53,6 +56,7 @@ impl CorePlan {
                     route: Arc::clone(route),
                     meters: Arc::clone(meters),
                     place_json: place_json(&route.policy),
+                    refused: Prepared::default(),
                     pools: endpoints
                         .map(|endpoint| {
                             (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))
