@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Default)]
 pub struct Drain {
     draining: AtomicBool,
+    stopping: AtomicBool,
     begun: CancellationToken,
     stopped: CancellationToken,
     cut: CancellationToken,
@@ -27,6 +28,7 @@ impl Drain {
 
     /// Second step.
     pub fn stop_accepting(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
         self.stopped.cancel();
     }
 
@@ -38,6 +40,11 @@ impl Drain {
     /// Whether the first step has been taken.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether the second step has been taken.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Returns at the first step.

@@ -10,6 +10,46 @@ const PROXY: HeaderName = HeaderName::from_static("proxy");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
+/// Which of the fields that mean something to a gateway a request has. Most have hardly any, and one
+/// look at all names is cheaper than a look-up of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present(u8);
+
+impl Present {
+    /// Those that [`strip_hop_by_hop`] removes.
+    pub const HOP_BY_HOP: Self = Self(1);
+    /// `Upgrade`.
+    pub const UPGRADE: Self = Self(2);
+    /// `Via`.
+    pub const VIA: Self = Self(4);
+    /// `Content-Type`.
+    pub const CONTENT_TYPE: Self = Self(8);
+    /// `traceparent`.
+    pub const TRACEPARENT: Self = Self(16);
+
+    /// Looks at every name once.
+    pub fn of(headers: &HeaderMap) -> Self {
+        headers.keys().fold(Self(0), |seen, name| {
+            Self(
+                seen.0
+                    | match name.as_str() {
+                        "via" => Self::VIA.0,
+                        "content-type" => Self::CONTENT_TYPE.0,
+                        "traceparent" => Self::TRACEPARENT.0,
+                        "upgrade" => Self::UPGRADE.0 | Self::HOP_BY_HOP.0,
+                        name if is_hop_by_hop(name) => Self::HOP_BY_HOP.0,
+                        _ => 0,
+                    },
+            )
+        })
+    }
+
+    /// Whether all of `wanted` are there.
+    pub fn has(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+}
+
 /// What is made anew as a whole, so that nothing a client sends is taken for ours.
 pub const FORWARDED_FAMILY: [HeaderName; 7] = [
     header::FORWARDED,
@@ -38,14 +78,7 @@ pub fn strip_forwarded(headers: &mut HeaderMap) {
 /// Removes what concerns one connection only: the hop-by-hop fields and those that `Connection`
 /// names. `te: trailers` stays, as gRPC needs it end to end.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let mut found = false;
-    for name in headers.keys() {
-        if is_hop_by_hop(name) {
-            found = true;
-            break;
-        }
-    }
-    if !found {
+    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
         return;
     }
     if headers.contains_key(CONNECTION) {
@@ -79,18 +112,21 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    // Standard names compare as one byte; the others differ in length from what clients send.
+fn is_hop_by_hop(name: &str) -> bool {
     matches!(
-        *name,
-        CONNECTION
-            | TE
-            | TRANSFER_ENCODING
-            | UPGRADE
-            | EXPECT
-            | header::PROXY_AUTHORIZATION
-            | header::PROXY_AUTHENTICATE
-    ) || matches!(name.as_str(), "keep-alive" | "proxy" | "proxy-connection" | "http2-settings")
+        name,
+        "connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "keep-alive"
+            | "proxy"
+            | "proxy-connection"
+            | "http2-settings"
+    )
 }
 
 /// The fields that are there and `Connection` names, but for framing and routing, which are ours to

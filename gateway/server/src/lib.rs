@@ -14,6 +14,7 @@ pub mod upstream;
 pub mod authority;
 pub mod body;
 pub mod headers;
+pub mod hex;
 
 // What it stands on.
 pub mod callers;

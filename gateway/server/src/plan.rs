@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 use sumun_engine::{Endpoint, Live, Moment, Route, Snapshot};
 use sumun_policy::policy::{self, Class, Mode, Per};
 
+use crate::refusal::Prepared;
 use crate::telemetry::meters::RouteMeters;
 use crate::upstream::{Pool, Pools};
 
@@ -42,6 +43,8 @@ pub struct RoutePlan {
     pub has_thresholds: bool,
     /// Whether each caller has its own requests per second.
     pub rps_per_caller: bool,
+    /// Its last 429, the pattern for the next one.
+    pub refused: Prepared,
     pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
 }
 
@@ -68,6 +71,7 @@ impl CorePlan {
                     generation: shared.snapshot.generation() as u16,
                     has_thresholds: has_thresholds(&route.policy),
                     rps_per_caller: rps_per_caller(&route.policy),
+                    refused: Prepared::default(),
                     pools: endpoints
                         .map(|endpoint| {
                             (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))

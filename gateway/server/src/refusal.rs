@@ -4,6 +4,7 @@
 //! 504. The body is a problem (RFC 9457), `Proxy-Status` says who refused (RFC 9209), a 429 says when
 //! to come back (`Retry-After`, and the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers).
 
+mod prepared;
 mod text;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use http::{Response, StatusCode};
 use sumun_engine::admission::Shed;
 use sumun_engine::quota::QuotaFull;
 
+pub use self::prepared::Prepared;
 use self::text::Text;
 use crate::body::Body;
 use crate::path::Caller;
@@ -30,9 +32,10 @@ const GRPC_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-m
 /// Fields of a refusal at most, with room for those that hyper adds: the map never grows.
 const FIELDS_MAX: usize = 12;
 
-/// Room for a problem: most take 300 to 400 bytes.
-const PROBLEM_BYTES: usize = 448;
+/// Room for a problem that no threshold is in: most take 200 to 300 bytes.
+const PROBLEM_BYTES: usize = 320;
 
+/// What `RateLimit-Policy` counts where it isn't requests in a window.
 const CONCURRENT: &str = ";qu=\"concurrent-requests\"";
 
 /// When a caller may come back to a full quota: slots free themselves call by call, so soon.
@@ -90,8 +93,8 @@ pub enum Code {
 struct Row {
     text: &'static str,
     status: StatusCode,
-    /// RFC 9209 §2.3 error type, where the refusal has no finer one.
-    proxy_error: &'static str,
+    /// `Proxy-Status` with the error type (RFC 9209 §2.3) where the refusal has no finer one.
+    proxy_status: &'static str,
     /// gRPC status code (grpc/grpc doc/http-grpc-status-mapping.md).
     grpc: u8,
 }
@@ -114,6 +117,21 @@ enum Limit {
     None,
     Shed(Shed),
     Quota(QuotaFull),
+}
+
+/// The numbers of a 429.
+struct Over {
+    /// As the `RateLimit` fields name it.
+    policy: &'static str,
+    /// What the limit counts, as a parameter of `RateLimit-Policy`.
+    unit: &'static str,
+    limit: u32,
+    signal: &'static str,
+    observed: f64,
+    threshold: f64,
+    after: Duration,
+    /// Whose limit, where each caller has its own.
+    partition: Option<u64>,
 }
 
 // === impl Code ===
@@ -155,31 +173,36 @@ impl Code {
 
     #[rustfmt::skip] // a table reads as one
     fn row(self) -> Row {
-        let (text, status, proxy_error, grpc) = match self {
-            Self::BadRequest          => ("bad_request",          400, "http_request_error",         13),
-            Self::RouteUnknown        => ("route_unknown",        404, "destination_not_found",      12),
-            Self::MethodNotAllowed    => ("method_not_allowed",   405, "http_request_denied",        12),
-            Self::RpsOver             => ("rps_over",             429, "http_request_denied",         8),
-            Self::CpuOver             => ("cpu_over",             429, "http_request_denied",         8),
-            Self::WorkersOver         => ("workers_over",         429, "http_request_denied",         8),
-            Self::QuotaFull           => ("quota_full",           429, "http_request_denied",         8),
-            Self::BodyTooLarge        => ("body_too_large",       413, "http_request_denied",         8),
-            Self::HeadTooLarge        => ("head_too_large",       431, "http_request_denied",         8),
-            Self::TargetTooLong       => ("target_too_long",      414, "http_request_denied",         8),
-            Self::RequestTimeout      => ("request_timeout",      408, "http_request_error",          4),
-            Self::NotCached           => ("not_cached",           504, "http_request_denied",         5),
-            Self::VersionUnknown      => ("version_unknown",      505, "http_request_error",         12),
-            Self::Loop                => ("loop",                 508, "proxy_loop_detected",        13),
-            Self::UpstreamUnreachable => ("upstream_unreachable", 502, "destination_unavailable",    14),
-            Self::UpstreamReset       => ("upstream_reset",       502, "connection_terminated",      14),
-            Self::UpstreamTimeout     => ("upstream_timeout",     504, "http_response_timeout",       4),
-            Self::NoEndpoint          => ("no_endpoint",          503, "destination_unavailable",    14),
-            Self::Draining            => ("draining",             503, "proxy_internal_response",    14),
-            Self::GatewayOverloaded   => ("gateway_overloaded",   503, "connection_limit_reached",   14),
+        macro_rules! row {
+            ($text:literal, $status:literal, $error:literal, $grpc:literal) => {
+                ($text, $status, concat!("sumun; error=", $error, "; details=\"", $text, "\""), $grpc)
+            };
+        }
+        let (text, status, proxy_status, grpc) = match self {
+            Self::BadRequest          => row!("bad_request",          400, "http_request_error",         13),
+            Self::RouteUnknown        => row!("route_unknown",        404, "destination_not_found",      12),
+            Self::MethodNotAllowed    => row!("method_not_allowed",   405, "http_request_denied",        12),
+            Self::RpsOver             => row!("rps_over",             429, "http_request_denied",         8),
+            Self::CpuOver             => row!("cpu_over",             429, "http_request_denied",         8),
+            Self::WorkersOver         => row!("workers_over",         429, "http_request_denied",         8),
+            Self::QuotaFull           => row!("quota_full",           429, "http_request_denied",         8),
+            Self::BodyTooLarge        => row!("body_too_large",       413, "http_request_denied",         8),
+            Self::HeadTooLarge        => row!("head_too_large",       431, "http_request_denied",         8),
+            Self::TargetTooLong       => row!("target_too_long",      414, "http_request_denied",         8),
+            Self::RequestTimeout      => row!("request_timeout",      408, "http_request_error",          4),
+            Self::NotCached           => row!("not_cached",           504, "http_request_denied",         5),
+            Self::VersionUnknown      => row!("version_unknown",      505, "http_request_error",         12),
+            Self::Loop                => row!("loop",                 508, "proxy_loop_detected",        13),
+            Self::UpstreamUnreachable => row!("upstream_unreachable", 502, "destination_unavailable",    14),
+            Self::UpstreamReset       => row!("upstream_reset",       502, "connection_terminated",      14),
+            Self::UpstreamTimeout     => row!("upstream_timeout",     504, "http_response_timeout",       4),
+            Self::NoEndpoint          => row!("no_endpoint",          503, "destination_unavailable",    14),
+            Self::Draining            => row!("draining",             503, "proxy_internal_response",    14),
+            Self::GatewayOverloaded   => row!("gateway_overloaded",   503, "connection_limit_reached",   14),
         };
         // All of them are in 100..=999.
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Row { text, status, proxy_error, grpc }
+        Row { text, status, proxy_status, grpc }
     }
 }
 
@@ -243,6 +266,27 @@ impl Refusal {
         }
     }
 
+    /// What was over, where it is a 429.
+    fn over(&self) -> Option<Over> {
+        let concurrent = |limit| (limit, CONCURRENT);
+        let (policy, (limit, unit), signal, observed, threshold) = match &self.limit {
+            Limit::None => return None,
+            Limit::Shed(shed) => {
+                let rps = self.code == Code::RpsOver;
+                let counted = if rps { (shed.limit, ";w=1") } else { concurrent(shed.limit) };
+                let signal = shed.reason.signal();
+                (signal, counted, signal, shed.observed, shed.threshold)
+            }
+            Limit::Quota(full) => {
+                let (in_use, limit) = (f64::from(full.in_use), f64::from(full.limit));
+                ("quota", concurrent(full.limit), "concurrency", in_use, limit)
+            }
+        };
+        let after = self.retry_after().unwrap_or_default();
+        let partition = self.partition;
+        Some(Over { policy, unit, limit, signal, observed, threshold, after, partition })
+    }
+
     /// The response. gRPC callers get a trailers-only answer, others a problem.
     pub fn response(
         &self,
@@ -252,26 +296,18 @@ impl Refusal {
     ) -> Response<Body> {
         let row = self.code.row();
         let mut response = Response::new(Body::Empty);
-        let mut headers = HeaderMap::with_capacity(FIELDS_MAX);
-        if caller.grpc {
-            self.grpc(&row, &mut headers);
+        let over = self.over();
+        let mut headers = if caller.grpc {
+            self.trailers_only(&row, over.as_ref())
         } else {
             *response.status_mut() = row.status;
-            *response.body_mut() = Body::Full(self.problem(&row, route, trace));
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        }
-        let error = self.proxy_error.unwrap_or(row.proxy_error);
-        let status = Text::with_capacity(96).put("sumun; error=").put(error);
-        let status = status.put("; details=\"").put(row.text).put("\"");
-        headers.insert(PROXY_STATUS, status.into_value());
-        if let Some(after) = self.retry_after() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
-            self.rate_limit(&mut headers, after);
-        }
-        if self.code == Code::MethodNotAllowed {
-            let allowed = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
-            headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
-        }
+            let (headers, problem) = match (route, &over) {
+                (Some(plan), Some(over)) => plan.refused.answer(self, over, plan, trace),
+                (_, over) => (self.fields(&row, over.as_ref()), self.problem(&row, route, trace)),
+            };
+            *response.body_mut() = Body::Full(problem);
+            headers
+        };
         if !caller.h2 && self.ends_connection() {
             headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -291,7 +327,37 @@ impl Refusal {
         )
     }
 
-    fn grpc(&self, row: &Row, headers: &mut HeaderMap) {
+    fn fields(&self, row: &Row, over: Option<&Over>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(FIELDS_MAX);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.common_fields(row, over, &mut headers);
+        headers
+    }
+
+    fn common_fields(&self, row: &Row, over: Option<&Over>, headers: &mut HeaderMap) {
+        let status = match self.proxy_error {
+            None => HeaderValue::from_static(row.proxy_status),
+            Some(error) => {
+                let status = Text::with_capacity(96).put("sumun; error=").put(error);
+                status.put("; details=\"").put(row.text).put("\"").into_value()
+            }
+        };
+        headers.insert(PROXY_STATUS, status);
+        if let Some(after) = self.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
+        }
+        if let Some(over) = over {
+            headers.insert(RATE_LIMIT_POLICY, over.rate_limit_policy());
+            headers.insert(RATE_LIMIT, over.rate_limit());
+        }
+        if self.code == Code::MethodNotAllowed {
+            let allowed = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+            headers.insert(http::header::ALLOW, HeaderValue::from_static(allowed));
+        }
+    }
+
+    fn trailers_only(&self, row: &Row, over: Option<&Over>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(FIELDS_MAX);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(GRPC_STATUS, HeaderValue::from(u16::from(row.grpc)));
         let message = Text::with_capacity(96).put(row.text).put(": ").put(self.detail);
@@ -299,35 +365,26 @@ impl Refusal {
         if let Some(after) = self.retry_after() {
             headers.insert(GRPC_PUSHBACK, HeaderValue::from(millis(after)));
         }
+        self.common_fields(row, over, &mut headers);
+        headers
     }
 
-    fn rate_limit(&self, headers: &mut HeaderMap, after: Duration) {
-        let (name, quota, unit) = match &self.limit {
-            Limit::None => return,
-            Limit::Shed(shed) if self.code == Code::RpsOver => ("rps", shed.limit, ";w=1"),
-            Limit::Shed(shed) => (shed.reason.signal(), shed.limit, CONCURRENT),
-            Limit::Quota(full) => ("quota", full.limit, CONCURRENT),
-        };
-        let named = || Text::with_capacity(64).put("\"").put(name);
-        let policy = named().put("\";q=").number(quota.into()).put(unit);
-        let now = named().put("\";r=0;t=").number(whole_seconds(after));
-        let (policy, now) = match self.partition {
-            None => (policy, now),
-            Some(key) => (policy.partition(key), now.partition(key)),
-        };
-        headers.insert(RATE_LIMIT_POLICY, policy.into_value());
-        headers.insert(RATE_LIMIT, now.into_value());
-    }
-
-    /// The problem (RFC 9457). Codes, titles, details and names need no escaping: none has a quote or
-    /// a control character; the policy's place is escaped when the policy is compiled.
+    /// The problem (RFC 9457) where there is no route or nothing was over; [`Prepared`] has the
+    /// other ones.
     fn problem(&self, row: &Row, route: Option<&RoutePlan>, trace: &Trace) -> Bytes {
-        let title = row.status.canonical_reason().unwrap_or("Refused");
+        let text = self.opening(row, route).hex(trace.trace_id);
+        let Some(over) = self.over() else { return text.put("\"}").into_bytes() };
+        over.ending(over.middle(text, route)).into_bytes()
+    }
+
+    /// The problem up to its trace id. Codes, titles, details and names need no escaping: none has a
+    /// quote or a control character.
+    fn opening(&self, row: &Row, route: Option<&RoutePlan>) -> Text {
         let text = Text::with_capacity(PROBLEM_BYTES)
             .put("{\"type\":\"urn:sumun:problem:")
             .put(row.text)
             .put("\",\"title\":\"")
-            .put(title)
+            .put(row.status.canonical_reason().unwrap_or("Refused"))
             .put("\",\"status\":")
             .number(row.status.as_u16().into())
             .put(",\"detail\":\"")
@@ -340,26 +397,50 @@ impl Refusal {
             }
             None => text.put("\",\"route\":null"),
         };
-        let text = text.put(",\"trace_id\":\"").hex(trace.trace_id).put("\"");
-        let (signal, observed, threshold) = match &self.limit {
-            Limit::None => return text.put("}").into_bytes(),
-            Limit::Shed(shed) => (shed.reason.signal(), shed.observed, shed.threshold),
-            Limit::Quota(full) => ("concurrency", f64::from(full.in_use), f64::from(full.limit)),
-        };
+        text.put(",\"trace_id\":\"")
+    }
+}
+
+// === impl Over ===
+
+impl Over {
+    fn rate_limit_policy(&self) -> HeaderValue {
+        let text = Text::with_capacity(64).put("\"").put(self.policy).put("\";q=");
+        self.named(text.number(self.limit.into()).put(self.unit))
+    }
+
+    fn rate_limit(&self) -> HeaderValue {
+        let text = Text::with_capacity(64).put("\"").put(self.policy).put("\";r=0;t=");
+        self.named(text.number(whole_seconds(self.after)))
+    }
+
+    /// Says whose limit it is, where each caller has its own.
+    fn named(&self, text: Text) -> HeaderValue {
+        match self.partition {
+            None => text.into_value(),
+            Some(key) => text.partition(key).into_value(),
+        }
+    }
+
+    /// The problem between its trace id and its figures. The policy's place was escaped when the
+    /// policy was compiled.
+    fn middle(&self, text: Text, route: Option<&RoutePlan>) -> Text {
         let text = match route {
-            Some(plan) => text.put(",\"policy\":").put(&plan.place_json),
-            None => text,
+            Some(plan) => text.put("\",\"policy\":").put(&plan.place_json),
+            None => text.put("\""),
         };
-        text.put(",\"signal\":\"")
-            .put(signal)
-            .put("\",\"observed\":")
-            .figure(observed)
+        text.put(",\"signal\":\"").put(self.signal)
+    }
+
+    /// The figures, to the end of the problem.
+    fn ending(&self, text: Text) -> Text {
+        text.put("\",\"observed\":")
+            .figure(self.observed)
             .put(",\"threshold\":")
-            .figure(threshold)
+            .figure(self.threshold)
             .put(",\"retry_after_ms\":")
-            .number(self.retry_after().map_or(0, millis))
+            .number(millis(self.after))
             .put("}")
-            .into_bytes()
     }
 }
 
@@ -370,7 +451,8 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 /// Rounded up.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    let of_seconds = duration.as_secs().saturating_mul(1000);
+    of_seconds.saturating_add(duration.subsec_nanos().div_ceil(1_000_000).into())
 }
 
 #[cfg(test)]

@@ -31,8 +31,10 @@ impl Hosts {
                 }
                 None => &mut hosts.any,
             };
-            let entry = Entry { rank: rank as u32, index: route.index };
-            trie.insert(&route.policy.matcher.path, entry);
+            let matcher = &route.policy.matcher;
+            let conditional = !matcher.methods.is_empty() || !matcher.headers.is_empty();
+            let entry = Entry { rank: rank as u32, index: route.index as u32, conditional };
+            trie.insert(&matcher.path, entry);
         }
         hosts
     }

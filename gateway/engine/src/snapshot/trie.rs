@@ -20,7 +20,10 @@ pub(super) struct Entry {
     /// Place in the order of specificity, lowest first.
     pub rank: u32,
     /// Place in the snapshot's routes.
-    pub index: usize,
+    pub index: u32,
+    /// Whether its route looks at more of a call than host and path: most don't, and are found
+    /// without a look at them.
+    pub conditional: bool,
 }
 
 /// Patterns by segment; a node for each distinct prefix.
@@ -73,7 +76,7 @@ impl Trie {
 
     /// The index of the most specific route; `path` begins with a slash, else nothing matches.
     pub(super) fn find(&self, path: &str, call: &Call<'_>, routes: &[Arc<Route>]) -> Option<usize> {
-        self.search(path, call, routes)?.best.map(|entry| entry.index)
+        self.search(path, call, routes)?.best.map(|entry| entry.index as usize)
     }
 
     /// Nodes that looking for a path enters.
@@ -107,8 +110,9 @@ impl Search<'_> {
         match rest {
             None => self.consider(&node.exact),
             Some(path) => {
-                let (segment, rest) = match path.split_once('/') {
-                    Some((segment, rest)) => (segment, Some(rest)),
+                // Segments are short: a plain loop is cheaper than a search that is set up.
+                let (segment, rest) = match path.bytes().position(|byte| byte == b'/') {
+                    Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
                     None => (path, None),
                 };
                 if let Some(child) = node.literals.get(segment) {
@@ -125,8 +129,9 @@ impl Search<'_> {
     fn consider(&mut self, entries: &[Entry]) {
         let beaten = self.best.map_or(u32::MAX, |best| best.rank);
         let better = entries.iter().take_while(|entry| entry.rank < beaten);
-        let mut meeting =
-            better.filter(|entry| self.call.meets(&self.routes[entry.index].policy.matcher));
+        let mut meeting = better.filter(|entry| {
+            !entry.conditional || self.call.meets(&self.routes[entry.index as usize].policy.matcher)
+        });
         if let Some(found) = meeting.next() {
             self.best = Some(*found);
         }

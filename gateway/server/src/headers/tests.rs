@@ -1,6 +1,6 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{asks_websocket, clean_trailers, join_cookies, strip_hop_by_hop};
+use super::{Present, asks_websocket, clean_trailers, join_cookies, strip_hop_by_hop};
 
 fn fields(lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -98,4 +98,42 @@ fn cookie_crumbs_become_one_line() {
     let mut headers = fields(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
     join_cookies(&mut headers);
     assert_eq!(headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+}
+
+#[test]
+fn one_look_tells_what_is_there() {
+    for (name, present) in [
+        ("via", Present::VIA),
+        ("content-type", Present::CONTENT_TYPE),
+        ("traceparent", Present::TRACEPARENT),
+        ("upgrade", Present::UPGRADE),
+    ] {
+        assert!(Present::of(&fields(&[("accept", "a"), (name, "b")])).has(present), "{name}");
+        assert!(!Present::of(&fields(&[("accept", "a"), ("host", "b")])).has(present), "{name}");
+    }
+}
+
+#[test]
+fn what_is_stripped_is_seen() {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "proxy",
+        "http2-settings",
+        "host",
+        "accept",
+        "x-proxy",
+    ] {
+        let mut headers = fields(&[(name, "x")]);
+        let present = Present::of(&headers);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(present.has(Present::HOP_BY_HOP), headers.is_empty(), "{name}");
+    }
 }

@@ -133,9 +133,13 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
     let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
     let mut guard = Guard::new(core, connection);
     let mut leaving = std::pin::pin!(leave(core));
-    let mut left = false;
+    let (mut left, mut asked) = (false, false);
     let served = poll_fn(|cx| {
-        if !left && leaving.as_mut().poll(cx).is_ready() {
+        // Asked once, so that the drain wakes this task, and then when it has something to say: each
+        // question takes a lock that all workers share.
+        let ask = !left && (!asked || core.shared.drain.is_stopping());
+        asked = true;
+        if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
             Pin::new(&mut hyper).graceful_shutdown();
         }
@@ -214,10 +218,12 @@ async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
     let mut hyper = std::pin::pin!(builder.serve_connection(TokioIo::new(wire), calls));
     let mut guard = Guard::new(core, connection);
     let mut leaving = std::pin::pin!(core.shared.drain.begun());
-    let mut left = false;
+    let (mut left, mut asked) = (false, false);
     // Whether it ended well or not, the streams have been told by hyper.
     let _ = poll_fn(|cx| {
-        if !left && leaving.as_mut().poll(cx).is_ready() {
+        let ask = !left && (!asked || core.shared.drain.is_draining());
+        asked = true;
+        if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
             hyper.as_mut().graceful_shutdown();
         }

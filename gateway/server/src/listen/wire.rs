@@ -28,6 +28,10 @@ const READ_BYTES_MAX: usize = 16 * 1024 - 1;
 /// reading holds, however large hyper's own bound must be for a large head.
 pub const WINDOW_BYTES: usize = 32 * 1024;
 
+/// Bytes of a head and its body that are put together before they are written: copying so few is
+/// cheaper for the kernel than gathering them. A refusal and a small hit fit.
+const JOINED_BYTES_MAX: usize = 2048;
+
 /// Path of the request that stands in for a malformed one. Only answered with a refusal, and only
 /// on a connection that is refused; elsewhere it is a path like any other.
 pub const REFUSED_PATH: &str = "/.well-known/sumun-refused";
@@ -247,7 +251,14 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = Pin::new(this.transport.get_mut()).poll_write_vectored(cx, bufs);
+        let transport = Pin::new(this.transport.get_mut());
+        let result = match bufs {
+            [one] => transport.poll_write(cx, one),
+            _ => match join(bufs, &mut [0; JOINED_BYTES_MAX]) {
+                Some(joined) => transport.poll_write(cx, joined),
+                None => transport.poll_write_vectored(cx, bufs),
+            },
+        };
         this.written(result)
     }
 
@@ -262,6 +273,16 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self.get_mut().transport.get_mut()).poll_shutdown(cx)
     }
+}
+
+/// The buffers one after the other, where they fit.
+fn join<'a>(bufs: &[io::IoSlice<'_>], joined: &'a mut [u8; JOINED_BYTES_MAX]) -> Option<&'a [u8]> {
+    let mut len = 0;
+    for buf in bufs {
+        joined.get_mut(len..len + buf.len())?.copy_from_slice(buf);
+        len += buf.len();
+    }
+    Some(&joined[..len])
 }
 
 #[cfg(test)]

@@ -14,12 +14,14 @@ use crate::authority::Authority;
 use crate::body::Body;
 use crate::callers::{Identity, Signs};
 use crate::core::Core;
+use crate::headers::Present;
 use crate::listen::connection::Connection;
 use crate::listen::transport::Transport;
 use crate::plan::{CorePlan, RoutePlan};
 use crate::refusal::Refusal;
 use crate::store::Now;
 use crate::telemetry::record::CallRecord;
+use crate::telemetry::traceparent::Parent;
 
 /// One call on its way through the stages.
 pub struct Call {
@@ -37,6 +39,8 @@ pub struct Call {
     pub now: Moment,
     /// How a refusal must look.
     pub caller: Caller,
+    /// Which of the fields that mean something to a gateway it came with.
+    pub present: Present,
     /// With an accepted upgrade: the upstream's side.
     pub tunnel: Option<(Transport, Bytes)>,
     /// With an unsafe method: what its success makes outdated in the cache.
@@ -82,15 +86,18 @@ impl Call {
         let now = core.now();
         let plan = core.plan();
         let headers = request.headers();
+        let present = Present::of(headers);
+        let parent = if present.has(Present::TRACEPARENT) { Parent::of(headers) } else { None };
         let caller = Caller {
-            grpc: headers
-                .get(http::header::CONTENT_TYPE)
-                .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")),
+            grpc: present.has(Present::CONTENT_TYPE)
+                && headers
+                    .get(http::header::CONTENT_TYPE)
+                    .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")),
             h2: request.version() == Version::HTTP_2,
         };
         let record = CallRecord {
             route: None,
-            trace: core.telemetry.begin(headers),
+            trace: core.telemetry.begin_in(parent),
             started_ns: now.nanos(),
             head_ns: 0,
             ended_ns: 0,
@@ -125,6 +132,7 @@ impl Call {
             settlement,
             now,
             caller,
+            present,
             tunnel: None,
             outdates: None,
         }

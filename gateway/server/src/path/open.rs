@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::call::{Call, Opened};
 use crate::authority::Authority;
-use crate::headers;
+use crate::headers::{self, Present};
 use crate::listen::REFUSED_PATH;
 use crate::listen::connection::Unreadable;
 use crate::refusal::{Code, Refusal};
@@ -32,10 +32,13 @@ pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refus
     }
     let authority = authority(call, &head)?;
     let path_doubt = settle_path(&mut head)?;
-    if let Some(settled) = head.uri.path_and_query() {
+    if let Some(settled) = head.uri.path_and_query()
+        && call.settlement.record.path != *settled
+    {
         call.settlement.record.path = settled.clone();
     }
-    check_fields(call, &head)?;
+    let present = call.present;
+    check_fields(call, &head, present)?;
     let limit = call.core.shared.settings.limits.body_bytes_max;
     if http_body::Body::size_hint(&body).exact().is_some_and(|length| length > limit) {
         return Err(Refusal::new(Code::BodyTooLarge, "the body is over limits.max_body"));
@@ -44,8 +47,11 @@ pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refus
         && head.method == Method::GET
         // A body would still be under way when the tunnel begins.
         && http_body::Body::is_end_stream(&body)
+        && present.has(Present::UPGRADE)
         && headers::asks_websocket(&head.headers);
-    headers::strip_hop_by_hop(&mut head.headers);
+    if present.has(Present::HOP_BY_HOP) {
+        headers::strip_hop_by_hop(&mut head.headers);
+    }
     Ok(Opened { head, body, authority, path_doubt, websocket })
 }
 
@@ -88,12 +94,16 @@ fn authority(call: &Call, head: &request::Parts) -> Result<Authority, Refusal> {
     Authority::parse(value).ok_or_else(|| bad("Host is not a host and port"))
 }
 
-/// Makes the URI origin form with dot segments removed; returns why it is doubtful, where it is.
+/// Makes the URI origin form with dot segments removed, where it isn't already; returns why it is
+/// doubtful, where it is.
 fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusal> {
-    let target = head.uri.path_and_query().cloned();
-    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let is_origin_form = head.uri.scheme().is_none() && head.uri.authority().is_none();
+    let Some(target) = head.uri.path_and_query() else {
+        head.uri = http::Uri::from(PathAndQuery::from_static("/"));
+        return Ok(None);
+    };
     if target.path() == "*" && head.method == Method::OPTIONS {
-        head.uri = http::Uri::from(target); // HTTP/2 has an authority in it
+        head.uri = http::Uri::from(target.clone()); // HTTP/2 has an authority in it
         return Ok(None);
     }
     if !target.path().starts_with('/') {
@@ -101,7 +111,8 @@ fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusa
     }
     let doubt = path_doubt(target.as_str());
     let settled = match without_dot_segments(target.path()) {
-        None => target,
+        None if is_origin_form => return Ok(doubt),
+        None => target.clone(),
         Some(path) => {
             let text = match target.query() {
                 Some(query) => format!("{path}?{query}"),
@@ -187,7 +198,7 @@ fn without_dot_segments(path: &str) -> Option<String> {
 }
 
 /// What HTTP/1's screen has seen to already, for HTTP/2; and the loop.
-fn check_fields(call: &Call, head: &request::Parts) -> Result<(), Refusal> {
+fn check_fields(call: &Call, head: &request::Parts, present: Present) -> Result<(), Refusal> {
     if head.version == Version::HTTP_2 {
         if head.headers.len() > call.core.shared.settings.limits.headers {
             return Err(Refusal::new(Code::HeadTooLarge, "more fields than limits.headers"));
@@ -196,7 +207,7 @@ fn check_fields(call: &Call, head: &request::Parts) -> Result<(), Refusal> {
             return Err(bad("a field name has an underscore"));
         }
     }
-    if is_loop(&head.headers, &call.core.shared.pseudonym) {
+    if present.has(Present::VIA) && is_loop(&head.headers, &call.core.shared.pseudonym) {
         return Err(Refusal::new(Code::Loop, "this call has passed this gateway before"));
     }
     Ok(())

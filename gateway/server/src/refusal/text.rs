@@ -5,7 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
+use crate::hex;
+
 /// A text under construction, ASCII only.
+#[derive(Default)]
 pub struct Text(Vec<u8>);
 
 // === impl Text ===
@@ -14,6 +17,13 @@ impl Text {
     /// Room for `bytes` without growing.
     pub fn with_capacity(bytes: usize) -> Self {
         Self(Vec::with_capacity(bytes))
+    }
+
+    /// Empty again, with the same room.
+    #[must_use]
+    pub fn cleared(mut self) -> Self {
+        self.0.clear();
+        self
     }
 
     /// Appends a text.
@@ -36,6 +46,10 @@ impl Text {
         /// Beyond this nothing is measured here; the product below stays exact.
         const FIGURE_MAX: f64 = 1e12;
         let bounded = if value.is_finite() { value.clamp(-FIGURE_MAX, FIGURE_MAX) } else { 0.0 };
+        let whole = bounded as u64;
+        if whole as f64 == bounded {
+            return self.number(whole); // most limits are whole, and so is what is counted
+        }
         let scaled = (bounded.abs() * 1e4).round() as u64;
         let sign = if bounded < 0.0 && scaled > 0 { "-" } else { "" };
         let mut text = self.put(sign).number(scaled / 10_000);
@@ -59,11 +73,7 @@ impl Text {
     /// Appends 32 hexadecimal digits.
     #[must_use]
     pub fn hex(mut self, id: u128) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for byte in id.to_be_bytes() {
-            self.0.push(DIGITS[usize::from(byte >> 4)]);
-            self.0.push(DIGITS[usize::from(byte & 15)]);
-        }
+        self.0.extend_from_slice(&hex::of_u128(id));
         self
     }
 
@@ -75,6 +85,11 @@ impl Text {
         let written = STANDARD.encode_slice(key.to_be_bytes(), &mut digits).unwrap_or(0);
         let digits = str::from_utf8(&digits[..written]).unwrap_or_default();
         self.put(";pk=:").put(digits).put(":")
+    }
+
+    /// The bytes so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The bytes.

@@ -27,6 +27,7 @@ mod malformed;
 mod octets;
 mod request;
 mod response;
+mod sweep;
 
 pub use chunked::CHUNK_EXTENSION_BYTES_MAX;
 pub use malformed::Malformed;

@@ -5,6 +5,7 @@ use super::field::{Announced, Field, Framing};
 use super::host::is_host;
 use super::lines::{CRLF, Cut, Lines};
 use super::octets::{control_fault, is_target_text, is_tchar};
+use super::sweep::sweep;
 use super::{HeadLimits, Malformed, Part, Side, Violation};
 
 /// The requests of one connection. Begins with its first byte; ends with the connection or `stop`.
@@ -119,8 +120,22 @@ impl RequestScreen {
         Violation { valid, kind, part }
     }
 
-    /// The lines of a head, to its end or to the end of the slice. Tells how many bytes it took.
+    /// A head, to its end or to the end of the slice. Tells how many bytes it took.
+    #[inline]
     fn watch_head(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        if self.head.place == Place::Boundary
+            && self.lines.is_empty()
+            && let Some(swept) = sweep(bytes, self.limits)
+        {
+            self.state = swept.body.map_or(State::Head, State::Body);
+            return Ok(swept.bytes);
+        }
+        self.watch_lines(bytes)
+    }
+
+    /// A head line by line: one that came in parts, or has something odd.
+    #[cold]
+    fn watch_lines(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut at = 0;
         while at < bytes.len() {
             let in_fields = self.head.place == Place::Fields;
@@ -190,18 +205,27 @@ impl Head {
         self.framing.note(&field, Side::Request)
     }
 
-    /// What follows the head. A request without framing fields has no body (RFC 9112 §6.3, rule 7).
     fn end(&self) -> Result<State, Malformed> {
-        if !self.has_host && !self.http_1_0 {
-            return Err(Malformed::HostMissing);
-        }
-        let body = match self.framing.announced(self.http_1_0)? {
-            Announced::Nothing => None,
-            Announced::Length(length) => Body::of_length(length),
-            Announced::Chunked => Some(Body::chunked(Side::Request)),
-        };
+        let body = announced_body(self.http_1_0, self.has_host, &self.framing)?;
         Ok(body.map_or(State::Head, State::Body))
     }
+}
+
+/// What follows a head. A request without framing fields has no body (RFC 9112 §6.3, rule 7).
+#[inline]
+pub(super) fn announced_body(
+    http_1_0: bool,
+    has_host: bool,
+    framing: &Framing,
+) -> Result<Option<Body>, Malformed> {
+    if !has_host && !http_1_0 {
+        return Err(Malformed::HostMissing);
+    }
+    Ok(match framing.announced(http_1_0)? {
+        Announced::Nothing => None,
+        Announced::Length(length) => Body::of_length(length),
+        Announced::Chunked => Some(Body::chunked(Side::Request)),
+    })
 }
 
 /// Something that is no HTTP at all (a TLS hello, say) has no line end to wait for.
@@ -216,7 +240,8 @@ fn check_first(byte: u8) -> Result<(), Malformed> {
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3), each mark exactly as written. Tells
 /// whether it is HTTP/1.0.
-fn check_request_line(text: &[u8]) -> Result<bool, Malformed> {
+#[inline]
+pub(super) fn check_request_line(text: &[u8]) -> Result<bool, Malformed> {
     let http_1_0 = text.ends_with(b" HTTP/1.0");
     if !http_1_0 && !text.ends_with(b" HTTP/1.1") {
         return Err(name_version_fault(text));

@@ -59,7 +59,11 @@ impl CoreTelemetry {
     /// The trace of a call: the caller's where it sends a valid `traceparent`, else a new one. Where
     /// `parent_id` is `None`, the caller's `tracestate` must be dropped too.
     pub fn begin(&self, headers: &HeaderMap) -> Trace {
-        let parent = Parent::of(headers);
+        self.begin_in(Parent::of(headers))
+    }
+
+    /// The trace of a call that says to be in `parent`.
+    pub fn begin_in(&self, parent: Option<Parent>) -> Trace {
         let mut random = self.random.borrow_mut();
         let trace_id = parent.map_or_else(|| random.u128(1..), |parent| parent.trace_id);
         Trace {

@@ -7,6 +7,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::record::Trace;
+use crate::hex;
 
 /// The header's name.
 pub const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
@@ -40,31 +41,21 @@ impl Parent {
         if text.len() < LEN || text[2] != b'-' || text[35] != b'-' || text[52] != b'-' {
             return None;
         }
-        let version = hex(&text[..2])?;
+        let version = hex::read(&text[..2])?;
         let known = version == 0 && text.len() == LEN;
         // Later versions may append fields; they must be set off by a dash.
         let later = (1..0xff).contains(&version) && text.get(LEN).is_none_or(|&byte| byte == b'-');
         if !known && !later {
             return None;
         }
+        let high = u128::from(hex::read(&text[3..19])?);
         let parent = Self {
-            trace_id: hex(&text[3..35])?,
-            span_id: hex(&text[36..52])? as u64,
-            sampled: hex(&text[53..55])? & 1 == 1,
+            trace_id: high << 64 | u128::from(hex::read(&text[19..35])?),
+            span_id: hex::read(&text[36..52])?,
+            sampled: hex::read(&text[53..55])? & 1 == 1,
         };
         (parent.trace_id != 0 && parent.span_id != 0).then_some(parent)
     }
-}
-
-fn hex(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u128::from(value))
-    })
 }
 
 impl Trace {
@@ -81,19 +72,11 @@ impl Trace {
 
 fn header(trace: &Trace, span_id: u64) -> HeaderValue {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    write_hex(&mut text[3..35], trace.trace_id);
-    write_hex(&mut text[36..52], u128::from(span_id));
+    text[3..35].copy_from_slice(&hex::of_u128(trace.trace_id));
+    text[36..52].copy_from_slice(&hex::of_u64(span_id));
     text[54] = if trace.sampled { b'1' } else { b'0' };
     // Digits and dashes are always a valid value.
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
-}
-
-/// Writes the low digits of `number` into all of `digits`, lower case.
-pub(super) fn write_hex(digits: &mut [u8], mut number: u128) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
-    }
 }
 
 #[cfg(test)]

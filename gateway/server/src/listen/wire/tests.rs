@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{REFUSED_REQUEST, State, WINDOW_BYTES, Wire};
+use super::{JOINED_BYTES_MAX, REFUSED_REQUEST, State, WINDOW_BYTES, Wire, join};
 use crate::deadline::Deadlines;
 use crate::listen::connection::{Connection, Unreadable};
 use crate::listen::transport::Transport;
@@ -180,4 +180,13 @@ async fn an_answer_is_handed_over_no_faster_than_the_socket_takes_it() {
     assert!(writable().await);
     connection.note_written(10 * WINDOW_BYTES);
     assert!(writable().await, "heads are written too, though never noted");
+}
+
+#[test]
+fn small_pieces_are_joined_and_large_ones_are_not() {
+    let (head, body, more) = ([b'h'; 300], [b'b'; JOINED_BYTES_MAX - 300], [b'm'; 1]);
+    let slices = [&head[..], &[], &body, &more].map(io::IoSlice::new);
+    let mut room = [0; JOINED_BYTES_MAX];
+    assert_eq!(join(&slices[..3], &mut room).unwrap(), [&head[..], &body].concat());
+    assert_eq!(join(&slices, &mut room), None);
 }

@@ -5,9 +5,9 @@
 
 use super::super::labels::cache_label;
 use super::super::record::CallRecord;
-use super::super::traceparent::write_hex;
 use super::super::wall::Wall;
 use crate::date::civil;
+use crate::hex;
 
 /// Bytes kept of a path in a line; longer ones are cut.
 const PATH_BYTES_MAX: usize = 2048;
@@ -67,9 +67,7 @@ impl LineWriter {
         out.push(b'"');
         display(out, record.peer);
         out.extend_from_slice(b"\",\"trace_id\":\"");
-        let mut id = [0; 32];
-        write_hex(&mut id, record.trace.trace_id);
-        out.extend_from_slice(&id);
+        out.extend_from_slice(&hex::of_u128(record.trace.trace_id));
         out.push(b'"');
         number(out, "revision", record.revision);
         if !record.complete {

@@ -1,0 +1,104 @@
+//! What the refusals of one route have in common, kept for the next one.
+//!
+//! A route that sheds refuses call after call for the same reason: the answers differ in their trace
+//! id, in what was observed, and from time to time in when to come back. So a worker keeps the fields
+//! and the fixed parts of the problem of each route's last 429, and a refusal under load is a copy
+//! with some numbers written into it. Begins with a route's first 429, follows its code and limit,
+//! ends with the policy revision. Bound: one a route and worker, about a kilobyte.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+
+use super::text::Text;
+use super::{Code, Over, RATE_LIMIT, RATE_LIMIT_POLICY, Refusal, whole_seconds};
+use crate::hex;
+use crate::plan::RoutePlan;
+use crate::telemetry::record::Trace;
+
+/// Room for the figures of a problem: three numbers and their names.
+const ENDING_BYTES: usize = 128;
+
+/// The last 429 of a route, where there was one.
+#[derive(Default)]
+pub struct Prepared(RefCell<Option<Box<Common>>>);
+
+/// What a 429 shares with the next one of the same code and limit.
+struct Common {
+    code: Code,
+    limit: u32,
+    after_s: u64,
+    partition: Option<u64>,
+    fields: HeaderMap,
+    /// The problem up to its trace id, and from there to its figures.
+    opening: Bytes,
+    middle: Bytes,
+    /// Where the figures are put together.
+    ending: Text,
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    /// Fields and problem of a 429 on the route this belongs to.
+    pub(super) fn answer(
+        &self,
+        refusal: &Refusal,
+        over: &Over,
+        plan: &RoutePlan,
+        trace: &Trace,
+    ) -> (HeaderMap, Bytes) {
+        let mut last = self.0.borrow_mut();
+        let common = match &mut *last {
+            Some(common) if common.code == refusal.code && common.limit == over.limit => common,
+            slot => slot.insert(Box::new(Common::new(refusal, over, plan))),
+        };
+        common.follow(over);
+        (common.fields.clone(), common.problem(over, trace))
+    }
+}
+
+// === impl Common ===
+
+impl Common {
+    fn new(refusal: &Refusal, over: &Over, plan: &RoutePlan) -> Self {
+        let row = refusal.code.row();
+        Self {
+            code: refusal.code,
+            limit: over.limit,
+            after_s: whole_seconds(over.after),
+            partition: over.partition,
+            fields: refusal.fields(&row, Some(over)),
+            opening: refusal.opening(&row, Some(plan)).into_bytes(),
+            middle: over.middle(Text::with_capacity(ENDING_BYTES), Some(plan)).into_bytes(),
+            ending: Text::with_capacity(ENDING_BYTES),
+        }
+    }
+
+    /// Makes the fields those of this refusal: when to come back, and whose limit it is.
+    fn follow(&mut self, over: &Over) {
+        let after_s = whole_seconds(over.after);
+        if self.partition != over.partition {
+            self.fields.insert(RATE_LIMIT_POLICY, over.rate_limit_policy());
+        }
+        if (self.after_s, self.partition) != (after_s, over.partition) {
+            (self.after_s, self.partition) = (after_s, over.partition);
+            self.fields.insert(RETRY_AFTER, HeaderValue::from(after_s));
+            self.fields.insert(RATE_LIMIT, over.rate_limit());
+        }
+    }
+
+    fn problem(&mut self, over: &Over, trace: &Trace) -> Bytes {
+        self.ending = over.ending(std::mem::take(&mut self.ending).cleared());
+        let id = hex::of_u128(trace.trace_id);
+        let parts = [&self.opening[..], &id, &self.middle, self.ending.as_bytes()];
+        // As large as it gets: bytes with room to spare would be kept by a second allocation.
+        let mut problem = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| problem.extend_from_slice(part));
+        problem.into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
