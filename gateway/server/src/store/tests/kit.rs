@@ -55,6 +55,10 @@ impl Got {
 pub(crate) fn rules() -> policy::Cache {
     policy::Cache {
         fresh_for: None,
+        heuristic: None,
+        stale_while_revalidate: None,
+        stale_if_error: None,
+        stale_if_shed: None,
         object_bytes_max: 1 << 20,
         key: policy::CacheKey::default(),
         store_set_cookie: false,
