@@ -4,7 +4,7 @@
 //! deadlines and counters: on the path cores meet only in the engine's atomic words, the store and
 //! the policy pointer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub struct Core {
     pub connections: TaskTracker,
     /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
     pub via: [HeaderValue; 2],
+    /// Revalidations under way that no client waits for.
+    pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
 }
 
@@ -79,7 +81,16 @@ impl Core {
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
         });
-        Self { shared, telemetry, deadlines, pools, connections: TaskTracker::new(), via, plan }
+        Self {
+            shared,
+            telemetry,
+            deadlines,
+            pools,
+            connections: TaskTracker::new(),
+            via,
+            revalidations: Cell::new(0),
+            plan,
+        }
     }
 
     /// Now.

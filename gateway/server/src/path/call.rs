@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Version, request};
+use http::{Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use sumun_engine::time::Moment;
 
@@ -17,7 +17,7 @@ use crate::listen::transport::Transport;
 use crate::plan::{CorePlan, RoutePlan};
 use crate::refusal::Refusal;
 use crate::store::Now;
-use crate::telemetry::record::CallRecord;
+use crate::telemetry::record::{CallRecord, Trace};
 
 /// One call on its way through the stages.
 pub struct Call {
@@ -109,6 +109,7 @@ impl Call {
             request_bytes: 0,
             response_bytes: 0,
             complete: false,
+            background: false,
             revision: plan.revision(),
         };
         let settlement = Settlement::new(record, Rc::clone(&core), Rc::clone(&connection));
@@ -125,12 +126,34 @@ impl Call {
         }
     }
 
+    /// A call of the gateway's own on behalf of this one, which does not wait for it. It has a
+    /// connection of its own: the client's may close, or serve the next call.
+    pub fn meanwhile(&self) -> Self {
+        let core = Rc::clone(&self.core);
+        let tick = core.deadlines.tick();
+        // Nothing is written to it, so no window may hold its answer back: that is HTTP/2's way.
+        let connection = Connection::new(self.connection.peer, self.connection.tls, true, tick);
+        let connection = Rc::new(connection);
+        let so_far = self.settlement.record.clone();
+        let trace = Trace { span_id: core.telemetry.span_id(), ..so_far.trace };
+        let record = CallRecord { trace, method: Method::GET, background: true, ..so_far };
+        Self {
+            settlement: Settlement::new(record, Rc::clone(&core), Rc::clone(&connection)),
+            core,
+            connection,
+            plan: Rc::clone(&self.plan),
+            route: self.route.clone(),
+            now: self.now,
+            caller: self.caller,
+            tunnel: None,
+            outdates: None,
+        }
+    }
+
     /// The answer to a refusal; what the call held is free from here on.
     pub fn refuse(&mut self, refusal: &Refusal) -> Response<Body> {
         // What the call held is given back before its refusal is even written.
-        self.settlement.slot = None;
-        self.settlement.permit = None;
-        self.settlement.load = None;
+        self.settlement.free();
         self.settlement.record.refusal = Some(refusal.code);
         refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
     }

@@ -54,6 +54,15 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    /// Gives back what the call takes from others: nobody is asked, or any longer, on its behalf.
+    pub fn free(&mut self) {
+        self.slot = None;
+        self.permit = None;
+        self.load = None;
+    }
+}
+
 impl Drop for Settlement {
     fn drop(&mut self) {
         // Freed before anything is told: a line that can't be written holds nobody up.

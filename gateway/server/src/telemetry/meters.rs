@@ -77,6 +77,10 @@ pub enum Verdict {
 impl Verdict {
     /// Of a finished call.
     pub fn of(record: &CallRecord) -> Self {
+        if record.background && record.attempts[0].is_none() {
+            // Refused or superfluous: the client has its answer, and it is counted there.
+            return Self::Unasked;
+        }
         if let Some(shed) = record.shed
             && record.refusal.is_none()
         {
@@ -182,6 +186,9 @@ impl RouteMeters {
                 None => cell.admitted[usize::from(self.facts.load().shadow)].add(1),
             },
             Verdict::Refuse(_) | Verdict::Unasked => {}
+        }
+        if record.background {
+            return;
         }
         if let Some(code) = record.refusal {
             cell.refused[code as usize].add(1);
