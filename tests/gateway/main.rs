@@ -16,6 +16,7 @@ mod admin;
 mod admission;
 mod cache;
 mod cli;
+mod conformance;
 mod corpora;
 mod drain;
 mod failure;

@@ -17,12 +17,12 @@ mod targeted;
 mod time;
 mod vary;
 
+pub(crate) use date::parse as parse_date;
 pub use directives::{Delta, Qualified, ResponseDirectives, Wishes};
 pub use groups::{Labels, invalidated_groups};
 pub use head::{refresh, storable_head};
 pub use serving::{Reason, Stale, Verdict};
 pub use storing::{NotStored, Received, Terms, assess};
-pub(crate) use date::parse as parse_date;
 pub(crate) use time::{Dated, date_field};
 pub use time::{http_date, seconds_of};
 pub use vary::Vary;

@@ -50,8 +50,7 @@ fn rfc850(text: &[u8], now_s: u64) -> Option<u64> {
     };
     let (this_year, _, _) = civil(now_s / DAY_S);
     let in_century = this_year / 100 * 100 + number(&[*y1, *y2])?;
-    let year =
-        if in_century > this_year + AHEAD_YEARS_MAX { in_century - 100 } else { in_century };
+    let year = if in_century > this_year + AHEAD_YEARS_MAX { in_century - 100 } else { in_century };
     seconds(year, month(&[*m1, *m2, *m3])?, number(&[*d1, *d2])?, zoned(rest)?)
 }
 
@@ -89,9 +88,8 @@ fn month(text: &[u8]) -> Option<u64> {
 
 /// Digits only; the callers hand in four at most.
 fn number(text: &[u8]) -> Option<u64> {
-    text.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0'))
-    })
+    text.iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
 fn seconds(year: u64, month: u64, day: u64, since_midnight: u64) -> Option<u64> {

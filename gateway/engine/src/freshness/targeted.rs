@@ -11,10 +11,8 @@ use super::directives::ResponseDirectives;
 
 /// The target list (RFC 9213 §2.2): this gateway's own field, then the one for all shared caches near
 /// the origin.
-const TARGETED: [HeaderName; 2] = [
-    HeaderName::from_static("sumun-cache-control"),
-    HeaderName::from_static("cdn-cache-control"),
-];
+const TARGETED: [HeaderName; 2] =
+    [HeaderName::from_static("sumun-cache-control"), HeaderName::from_static("cdn-cache-control")];
 
 /// What the answer says to this cache by a targeted field; `None` where no field of the list is
 /// there, valid and not empty.

@@ -37,7 +37,9 @@ pub(crate) fn date_field(headers: &HeaderMap, name: HeaderName, near_s: u64) -> 
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Dated::Absent,
-        (Some(line), None) => date::parse(line.as_bytes(), near_s).map_or(Dated::Invalid, Dated::At),
+        (Some(line), None) => {
+            date::parse(line.as_bytes(), near_s).map_or(Dated::Invalid, Dated::At)
+        }
         (Some(_), Some(_)) => Dated::Invalid,
     }
 }

@@ -164,7 +164,8 @@ fn cache(cache: &Cache) -> String {
         None => "fresh for as long as the origin says".to_owned(),
     }];
     if let Some(share) = cache.heuristic {
-        parts.push(format!("fresh for {share} of Date − Last-Modified where the origin gives none"));
+        parts
+            .push(format!("fresh for {share} of Date − Last-Modified where the origin gives none"));
     }
     for (duration, when) in [
         (cache.stale_while_revalidate, "while it is revalidated"),

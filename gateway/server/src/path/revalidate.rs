@@ -31,7 +31,8 @@ pub fn revalidate(call: &Call, route: &Rc<RoutePlan>, mut opened: Opened, errand
     // Refused: dropping the errand lets a later call try again.
     let Ok(request) = super::admit(&mut own, route, opened) else { return };
     let asked = super::ask(own, Rc::clone(route), Some(errand), Some(request));
-    let object_bytes_max = route.route.policy.cache.as_ref().map_or(0, |rules| rules.object_bytes_max);
+    let object_bytes_max =
+        route.route.policy.cache.as_ref().map_or(0, |rules| rules.object_bytes_max);
     tokio::task::spawn_local(async move {
         read(asked.await, object_bytes_max).await;
         drop(place);

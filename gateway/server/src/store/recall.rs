@@ -184,7 +184,9 @@ impl Cache {
             Found::Old(_, Reason::Request) => (Forwarded::Request, CacheResult::Stale),
             Found::Withheld => (Forwarded::Request, CacheResult::Miss),
             Found::OtherVariants(_) => (Forwarded::VaryMiss, CacheResult::Miss),
-            Found::Nothing | Found::Fresh(..) | Found::Usable(..) => (Forwarded::UriMiss, CacheResult::Miss),
+            Found::Nothing | Found::Fresh(..) | Found::Usable(..) => {
+                (Forwarded::UriMiss, CacheResult::Miss)
+            }
         };
         let vary = match &found {
             Found::Old(variant, _) => variant.vary.clone(),

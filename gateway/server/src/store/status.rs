@@ -81,9 +81,8 @@ impl Status {
             Self::Hit { ttl } => format!("sumun; hit; ttl={ttl}"),
             Self::Stale { ttl, detail } => format!("sumun; hit; ttl={ttl}; detail={detail}"),
             Self::StandIn { ttl, failed, collapsed } => {
-                let failed = failed.map_or(String::new(), |failed| {
-                    format!("; fwd-status={}", failed.as_u16())
-                });
+                let failed = failed
+                    .map_or(String::new(), |failed| format!("; fwd-status={}", failed.as_u16()));
                 let collapsed = if collapsed { "; collapsed" } else { "" };
                 format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail=stale-if-error")
             }
@@ -103,7 +102,8 @@ impl Status {
     /// As a field value, where the origin's status is not the answer's (RFC 9211 §2.3).
     pub(crate) fn value_after(self, forwarded: StatusCode) -> HeaderValue {
         let value = self.value();
-        let text = format!("{}; fwd-status={}", value.to_str().unwrap_or_default(), forwarded.as_u16());
+        let text =
+            format!("{}; fwd-status={}", value.to_str().unwrap_or_default(), forwarded.as_u16());
         HeaderValue::try_from(text).unwrap_or(value)
     }
 

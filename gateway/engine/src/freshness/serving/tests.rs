@@ -143,14 +143,14 @@ fn rfc5861_4_stale_if_error_has_a_window() {
         (&terms(60), &rules(), Stale::Failed, None),
         (&terms(60), &rules(), Stale::Unreachable, Some(60 + 24 * 3600 - 1)),
     ] {
-        let stands = |age_s: u64| {
-            terms.stands_in(why, age_s * SECOND_NS, &Wishes::default(), rules)
-        };
+        let stands =
+            |age_s: u64| terms.stands_in(why, age_s * SECOND_NS, &Wishes::default(), rules);
         let last_s: u64 = last_s.unwrap_or(59);
         assert!(!stands(last_s + 1), "{why:?} {last_s}");
         assert!(last_s < 60 || stands(last_s), "{why:?} {last_s}");
     }
-    let client = |control| said.stands_in(Stale::Failed, 70 * SECOND_NS, &wishes(control), &rules());
+    let client =
+        |control| said.stands_in(Stale::Failed, 70 * SECOND_NS, &wishes(control), &rules());
     assert!(client("stale-if-error=11") && !client("stale-if-error=10"));
     assert!(!client("no-cache") && !client("max-age=100") && client("max-age=100, max-stale"));
     let asked = wishes("stale-if-error=30");
@@ -167,9 +167,8 @@ fn rfc9111_4_2_4_what_must_be_revalidated_stands_in_for_nothing() {
     let strict = Terms { ask_stale: true, ..terms(60) };
     let always = Terms { ask_always: true, ..terms(60) };
     for why in [Stale::Unreachable, Stale::Failed, Stale::Shed] {
-        let stands = |terms: &Terms| {
-            terms.stands_in(why, 61 * SECOND_NS, &Wishes::default(), &rules)
-        };
+        let stands =
+            |terms: &Terms| terms.stands_in(why, 61 * SECOND_NS, &Wishes::default(), &rules);
         assert!(stands(&terms(60)) && !stands(&strict) && !stands(&always), "{why:?}");
     }
 }

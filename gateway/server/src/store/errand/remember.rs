@@ -52,8 +52,7 @@ impl Errand {
             }
             Task::Fetch(mut fetch) => {
                 if let Some(stored) = fetch.stored.as_ref()
-                    && let Some(stale) =
-                        fetch.question.spared(stored, &Method::GET, &response, now)
+                    && let Some(stale) = fetch.question.spared(stored, &Method::GET, &response, now)
                 {
                     if let Some(lead) = fetch.lead.take() {
                         lead.fail(Arc::clone(stored), Stale::Failed);

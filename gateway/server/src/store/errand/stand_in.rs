@@ -55,9 +55,7 @@ impl Question {
         let ttl = stored.terms.ttl_seconds(age_ns);
         let status = match why {
             Stale::Shed => Status::Stale { ttl, detail: "stale-if-shed" },
-            Stale::Unreachable | Stale::Failed => {
-                Status::StandIn { ttl, failed, collapsed: false }
-            }
+            Stale::Unreachable | Stale::Failed => Status::StandIn { ttl, failed, collapsed: false },
         };
         Some(answer(stored, method, &self.headers, age_ns, status))
     }

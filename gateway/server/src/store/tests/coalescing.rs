@@ -31,7 +31,7 @@ enum Came {
 impl Came {
     async fn of(recalled: Recalled) -> Self {
         match recalled {
-            Recalled::Answer { response, result } => {
+            Recalled::Answer { response, result, .. } => {
                 let status = response.headers()["cache-status"].to_str().expect("ASCII");
                 let status = status.to_owned();
                 let body = response.into_body().collect().await.expect("whole").to_bytes();

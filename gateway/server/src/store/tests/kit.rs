@@ -150,7 +150,7 @@ impl Kit {
     ) -> Got {
         let head = headers(head);
         let (response, result, asked) = match self.recall(method, path, &head).await {
-            Recalled::Answer { response, result } => (response, result, None),
+            Recalled::Answer { response, result, .. } => (response, result, None),
             Recalled::Forward(errand) => {
                 let mut forwarded = head.clone();
                 errand.prepare(&mut forwarded);
