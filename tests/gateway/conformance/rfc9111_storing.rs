@@ -58,7 +58,7 @@ rows! {
         < 200 | cache-control: max-age=60
         > GET
         > HEAD
-        = hit | 200 | content-length: 2 | body "
+        = hit | 200 | content-length: 2 | body -"
     s3_an_answer_to_head_is_not_stored_for_get: "
         < 200 | cache-control: max-age=60 | content-length: 2 | no-body:
         > HEAD
@@ -221,7 +221,7 @@ rows! {
         < 200 | cache-control: max-age=60 | content-length: 0 | no-body:
         > GET
         > GET
-        = hit | body  | content-length: 0"
+        = hit | body - | content-length: 0"
     s3_an_event_stream_is_not_stored: "
         < 200 | cache-control: max-age=60 | content-type: text/event-stream
         > GET

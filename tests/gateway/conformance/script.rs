@@ -7,7 +7,7 @@
 //! - `> METHOD [/more] | name: value …`: what the client asks. `body: text` is sent as the body.
 //! - `= …`: what must be true of the last call:
 //!   `hit` (the origin was not asked), `miss` (it was, and its answer was wanted), `asks` (it was, with
-//!   a condition), a status, `body text`, `name: value` of the answer, `origin name: value` of what the
+//!   a condition), a status, `body text` (`-`: none), `name: value` of the answer, `origin name: value` of what the
 //!   origin was sent. A value `-` means absent, `~text` contains it, `>=n` a number.
 //! - `wait N`: until the origin has been asked N times.
 //!
@@ -116,7 +116,7 @@ impl Exchange {
                     return (self.answer.status == status).then_some(()).ok_or_else(String::new);
                 }
                 if let Some(text) = expected.strip_prefix("body ") {
-                    let same = self.answer.text() == text;
+                    let same = self.answer.text() == if text == "-" { "" } else { text };
                     return same.then_some(()).ok_or_else(|| self.answer.text());
                 }
                 let (of_origin, field) = match expected.strip_prefix("origin ") {
