@@ -15,6 +15,7 @@ mod tidy;
 mod admin;
 mod admission;
 mod cache;
+mod cache_stale;
 mod cli;
 mod conformance;
 mod corpora;

@@ -34,6 +34,9 @@ twice! {
     s2_1_a_parse_error_is_ignored: "cdn-cache-control: max-age=60, &&& | cache-control: no-store" => miss
     s2_1_a_parse_error_falls_back: "cdn-cache-control: no-store, &&& | cache-control: max-age=60" => hit
     s2_1_a_string_is_no_number: "cdn-cache-control: max-age=\"60\" | cache-control: no-store" => miss
+    s2_1_a_flag_is_no_number: "cdn-cache-control: max-age=60, no-store=1 | cache-control: no-store" => miss
+    s2_1_a_number_is_no_flag: "cdn-cache-control: max-age | cache-control: max-age=60" => hit
+    s2_1_an_inner_list_is_no_number: "cdn-cache-control: max-age=(60) | cache-control: no-store" => miss
     s2_1_a_decimal_is_no_number: "cdn-cache-control: max-age=60.0 | cache-control: no-store" => miss
     s2_1_upper_case_is_no_key: "cdn-cache-control: Max-Age=60 | cache-control: no-store" => miss
     s2_1_space_before_equals_is_an_error: "cdn-cache-control: max-age =60 | cache-control: no-store" => miss
