@@ -23,6 +23,7 @@ pub struct Received {
 
 /// On what terms a stored answer may be reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one clause of the RFCs")]
 pub struct Terms {
     /// How old it may get, nanoseconds (RFC 9111 §4.2.1).
     pub lifetime_ns: u64,
