@@ -146,19 +146,16 @@ impl std::fmt::Display for Exchange {
 }
 
 fn compare(found: &[&str], expected: &str) -> Result<(), String> {
-    let holds = match expected {
-        "-" => found.is_empty(),
-        _ => {
-            let joined = found.join(", ");
-            if let Some(part) = expected.strip_prefix('~') {
-                joined.contains(part)
-            } else if let Some(least) = expected.strip_prefix(">=") {
-                let least: u64 = least.parse().map_err(|_| "not a number")?;
-                joined.parse::<u64>().is_ok_and(|number| (least..least + 30).contains(&number))
-            } else {
-                joined == expected
-            }
-        }
+    let joined = found.join(", ");
+    let holds = if expected == "-" {
+        found.is_empty()
+    } else if let Some(part) = expected.strip_prefix('~') {
+        joined.contains(part)
+    } else if let Some(least) = expected.strip_prefix(">=") {
+        let least: u64 = least.parse().map_err(|_| "not a number")?;
+        joined.parse::<u64>().is_ok_and(|number| (least..least + 30).contains(&number))
+    } else {
+        joined == expected
     };
     holds.then_some(()).ok_or_else(|| format!("is {found:?}"))
 }
