@@ -156,7 +156,7 @@ impl Cache {
     /// A cache of at most this many bytes.
     ///
     /// A quarter is kept for bodies on their way in, the rest, less what moka's late bookkeeping may
-    /// overdraw, is for stored answers with their metadata. Fixed besides: 128 KiB of purge epochs
+    /// overdraw, is for stored answers with their metadata. Fixed besides: 512 KiB of purge epochs
     /// and at most about 6 MiB of remembered uncacheable keys.
     pub fn new(memory_bytes: u64) -> Self {
         let filling_bytes = memory_bytes / FILLING_SHARE;
