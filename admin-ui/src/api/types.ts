@@ -176,6 +176,17 @@ export interface Upstream {
   in_flight: number;
   endpoints: { address: string; state: string; in_flight: number; failures: number }[];
   signals: EndpointSignal[];
+  findings?: Finding[];
+}
+
+/** What the doctor found wrong with a signal. */
+export interface Finding {
+  id: string;
+  severity: string;
+  endpoint: string;
+  seen: string;
+  effect: string;
+  remedy: string;
 }
 
 export interface Upstreams {
@@ -186,6 +197,8 @@ export interface CacheFigures {
   entries: number;
   bytes: number;
   bytes_max: number;
+  hits: number;
+  misses: number;
   [field: string]: unknown;
 }
 

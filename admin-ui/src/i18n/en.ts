@@ -4,6 +4,10 @@ const en = {
   skip: "Skip to content",
   language: "한국어",
   languageLabel: "한국어로 보기",
+  apply: "Apply",
+  cancel: "Cancel",
+  reason: "Why",
+  reasonHint: "kept in the history",
   menu: "Screens",
   screens: {
     now: "Now",

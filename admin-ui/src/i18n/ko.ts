@@ -6,6 +6,10 @@ const ko: Texts = {
   skip: "본문으로 건너뛰기",
   language: "English",
   languageLabel: "View in English",
+  apply: "적용",
+  cancel: "취소",
+  reason: "이유",
+  reasonHint: "이력에 남습니다",
   menu: "화면",
   screens: {
     now: "현황",

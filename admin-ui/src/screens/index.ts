@@ -21,7 +21,13 @@ export interface Screen {
   load: () => Promise<{ default: Component<ScreenProps> }>;
 }
 
-export const screens: Screen[] = [{ path: "now", name: "now", load: () => import("./now/Now.svelte") }];
+export const screens: Screen[] = [
+  { path: "now", name: "now", load: () => import("./now/Now.svelte") },
+  { path: "capacity", name: "capacity", load: () => import("./capacity/Capacity.svelte") },
+  { path: "cache", name: "cache", load: () => import("./cache/Cache.svelte") },
+  { path: "history", name: "history", load: () => import("./history/History.svelte") },
+  { path: "system", name: "system", load: () => import("./system/System.svelte") },
+];
 
 /** The screen of an address; the first one for the bare address and for unknown ones. */
 export function screenOf(path: string): Screen {
