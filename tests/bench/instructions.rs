@@ -319,6 +319,7 @@ fn settle(count: u64) {
         request_bytes: 0,
         response_bytes: 1024,
         complete: true,
+        background: false,
         revision: 1,
     };
     assert_eq!(Duration::from_nanos(record.ended_ns - record.started_ns).as_micros(), 500);

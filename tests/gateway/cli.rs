@@ -68,7 +68,8 @@ fn check_can_answer_in_json() {
 
 #[test]
 fn a_key_that_is_not_built_yet_is_a_problem_and_not_ignored() {
-    let policy = policies::to_with(URL, "cache: { stale_if_shed: 60s }");
+    let policy =
+        policies::to_with(URL, "class: batch, admission: { rps: { limit: 5, per: caller } }");
     let output = run(folder(&policy).path(), &["check", "--policies", "."]);
     assert_eq!(output.status.code(), Some(1));
     assert!(both(&output).contains("not yet supported"), "{}", both(&output));

@@ -7,18 +7,23 @@
 //! Bounds: every number of seconds is capped at 2³¹ (RFC 9111 §1.2.2); nothing here grows but with
 //! the header block it reads, which the listener and the upstream connection bound.
 
+mod date;
 mod directives;
+mod groups;
 mod head;
 mod serving;
 mod storing;
+mod targeted;
 mod time;
 mod vary;
 
+pub(crate) use date::parse as parse_date;
 pub use directives::{Delta, Qualified, ResponseDirectives, Wishes};
+pub use groups::{Labels, invalidated_groups};
 pub use head::{refresh, storable_head};
-pub use serving::{Reason, Verdict};
+pub use serving::{Reason, Stale, Verdict};
 pub use storing::{NotStored, Received, Terms, assess};
-pub(crate) use time::{Dated, date_field, parse_date};
+pub(crate) use time::{Dated, date_field};
 pub use time::{http_date, seconds_of};
 pub use vary::Vary;
 

@@ -176,10 +176,29 @@ fn admission_facts(facts: &mut Facts, admission: &Admission) {
 }
 
 fn cache_facts(facts: &mut Facts, cache: &Cache) {
-    let Cache { fresh_for, object_bytes_max, key, store_set_cookie, require_public } = cache;
+    let Cache {
+        fresh_for,
+        heuristic,
+        stale_while_revalidate,
+        stale_if_error,
+        stale_if_shed,
+        object_bytes_max,
+        key,
+        store_set_cookie,
+        require_public,
+    } = cache;
     let CacheKey { headers, query_drop, query_sort } = key;
     facts.push(("cache", String::new()));
     optional(facts, "cache fresh_for", fresh_for.map(show_duration).as_ref());
+    optional(facts, "cache heuristic", heuristic.as_ref());
+    let stale = [
+        ("cache stale_while_revalidate", stale_while_revalidate),
+        ("cache stale_if_error", stale_if_error),
+        ("cache stale_if_shed", stale_if_shed),
+    ];
+    for (name, duration) in stale {
+        optional(facts, name, duration.map(show_duration).as_ref());
+    }
     facts.push(("cache max_object", show_bytes(*object_bytes_max)));
     facts.extend(headers.iter().map(|name| ("cache key header", name.to_string())));
     facts.extend(query_drop.iter().map(|name| ("cache key without parameter", name.to_string())));

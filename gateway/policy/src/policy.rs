@@ -367,6 +367,17 @@ pub enum OnStale {
 pub struct Cache {
     /// Freshness where the origin gives none; `None`: such answers are not stored.
     pub fresh_for: Option<Duration>,
+    /// Freshness as a share of `Date` − `Last-Modified` where the origin gives none; goes before
+    /// `fresh_for`. `None`: no guessing.
+    pub heuristic: Option<Percent>,
+    /// So long after its freshness an answer is served while it is revalidated, where the origin
+    /// says nothing of it (RFC 5861 §3).
+    pub stale_while_revalidate: Option<Duration>,
+    /// So long after its freshness an answer is served where the upstream fails, where the origin
+    /// says nothing of it (RFC 5861 §4).
+    pub stale_if_error: Option<Duration>,
+    /// So long after its freshness an answer is served where the call would be refused with 429.
+    pub stale_if_shed: Option<Duration>,
     /// Largest body that is stored, bytes. Default 1 MiB, at most 64 MiB.
     pub object_bytes_max: u64,
     /// What belongs to the key besides method class, scheme, authority, path and query.

@@ -54,9 +54,6 @@ fn of_key(key: &Key, definitions: &mut Map<String, Value>) -> Map<String, Value>
     if let Shape::Duration { min, max } | Shape::Bytes { min, max } = key.shape {
         about = format!("{about} {min} to {max}.");
     }
-    if key.not_yet {
-        about.push_str(" Not yet supported: a policy with it is refused.");
-    }
     schema.insert("description".to_owned(), json!(about));
     if let Some(default) = key.default {
         let typed = match key.shape {

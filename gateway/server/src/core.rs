@@ -4,7 +4,7 @@
 //! deadlines and counters: on the path cores meet only in the engine's atomic words, the store and
 //! the policy pointer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,6 +76,8 @@ pub struct Core {
     pub recorder: Option<CoreRecorder>,
     /// What it knows of callers' tokens.
     pub tokens: RefCell<Tokens>,
+    /// Revalidations under way that no client waits for.
+    pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
 }
 
@@ -100,6 +102,7 @@ impl Core {
             via,
             recorder,
             tokens: RefCell::default(),
+            revalidations: Cell::new(0),
             plan,
         }
     }

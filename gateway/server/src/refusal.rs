@@ -20,7 +20,7 @@ use self::text::Text;
 use crate::body::Body;
 use crate::path::Caller;
 use crate::plan::RoutePlan;
-use crate::telemetry::record::Trace;
+use crate::telemetry::record::{ShedRecord, Trace};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -212,6 +212,17 @@ impl Refusal {
     /// A refusal that a sentence explains.
     pub fn new(code: Code, detail: &'static str) -> Self {
         Self { code, detail, proxy_error: None, limit: Limit::None, partition: None }
+    }
+
+    /// As the record of a call holds it that was answered stale instead: for a full quota.
+    pub fn quota_record(&self) -> Option<ShedRecord> {
+        let Limit::Quota(full) = &self.limit else { return None };
+        Some(ShedRecord {
+            code: self.code,
+            signal: "concurrency",
+            observed: f64::from(full.in_use),
+            threshold: f64::from(full.limit),
+        })
     }
 
     /// Over a threshold.

@@ -87,6 +87,12 @@ pub struct ResponseDirectives {
     pub max_age: Option<Delta>,
     /// `s-maxage`.
     pub s_maxage: Option<Delta>,
+    /// `stale-while-revalidate` (RFC 5861 §3).
+    pub stale_while_revalidate: Option<Delta>,
+    /// `stale-if-error` (RFC 5861 §4).
+    pub stale_if_error: Option<Delta>,
+    /// `immutable` (RFC 8246 §2).
+    pub immutable: bool,
 }
 
 impl ResponseDirectives {
@@ -99,10 +105,17 @@ impl ResponseDirectives {
         read
     }
 
-    fn take(&mut self, name: &[u8], argument: Option<&[u8]>) {
+    /// One directive; an unknown one changes nothing.
+    pub(super) fn take(&mut self, name: &[u8], argument: Option<&[u8]>) {
         let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
         if is("max-age") {
             self.max_age = Some(least(self.max_age, argument));
+        } else if is("stale-while-revalidate") {
+            self.stale_while_revalidate = Some(least(self.stale_while_revalidate, argument));
+        } else if is("stale-if-error") {
+            self.stale_if_error = Some(least(self.stale_if_error, argument));
+        } else if is("immutable") {
+            self.immutable = true;
         } else if is("s-maxage") {
             self.s_maxage = Some(least(self.s_maxage, argument));
         } else if is("no-store") {
@@ -138,6 +151,8 @@ pub struct Wishes {
     pub min_fresh: Option<Delta>,
     /// `max-stale`: stale by no more than this; [`Delta::MAX`] without an argument.
     pub max_stale: Option<Delta>,
+    /// `stale-if-error`: stale by no more than this where the origin fails (RFC 5861 §4).
+    pub stale_if_error: Option<Delta>,
 }
 
 impl Wishes {
@@ -170,6 +185,8 @@ impl Wishes {
             self.max_age = Some(least(self.max_age, argument));
         } else if is("min-fresh") {
             self.min_fresh = self.min_fresh.max(argument.and_then(Delta::parse));
+        } else if is("stale-if-error") {
+            self.stale_if_error = Some(least(self.stale_if_error, argument));
         } else if is("max-stale") {
             // Without an argument any staleness will do; with one that is no number, none.
             let allowed = argument.map_or(Some(Delta::MAX), Delta::parse).unwrap_or(Delta::ZERO);

@@ -8,6 +8,7 @@ use sumun_policy::policy::Cache;
 
 use super::SECOND_NS;
 use super::directives::{Delta, Qualified, ResponseDirectives, Wishes};
+use super::targeted;
 use super::time::{Dated, age_field, date_field};
 use super::vary::Vary;
 
@@ -22,6 +23,7 @@ pub struct Received {
 
 /// On what terms a stored answer may be reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one clause of the RFCs")]
 pub struct Terms {
     /// How old it may get, nanoseconds (RFC 9111 §4.2.1).
     pub lifetime_ns: u64,
@@ -35,6 +37,12 @@ pub struct Terms {
     pub ask_stale: bool,
     /// May serve requests with `Authorization` (§3.5).
     pub authorized: bool,
+    /// So long after its freshness it may be served while it is revalidated (RFC 5861 §3).
+    pub while_revalidate: Option<Delta>,
+    /// So long after its freshness it may be served where the origin fails (RFC 5861 §4).
+    pub if_error: Option<Delta>,
+    /// While it is fresh nobody needs to ask whether it has changed (RFC 8246).
+    pub immutable: bool,
     /// Fields that are not stored (`no-cache="…"`, `private="…"`).
     pub withheld: Vec<HeaderName>,
 }
@@ -102,20 +110,29 @@ pub fn assess(
     rules: &Cache,
     received: Received,
 ) -> Result<Terms, NotStored> {
-    let said = ResponseDirectives::read(response);
+    let targeted = targeted::read(response);
+    // RFC 9213 §2.2: a targeted field stands for Cache-Control and for Expires.
+    let expires = match &targeted {
+        Some(_) => Dated::Absent,
+        None => date_field(response, EXPIRES, received.wall_s),
+    };
+    let said = targeted.unwrap_or_else(|| ResponseDirectives::read(response));
     forbidden(request, status, response, rules, &said)?;
 
-    let date = match date_field(response, DATE) {
+    let date = match date_field(response, DATE, received.wall_s) {
         Dated::At(seconds) => seconds,
         Dated::Absent | Dated::Invalid => received.wall_s,
     };
     let terms = Terms {
-        lifetime_ns: lifetime_ns(status, response, rules, &said, date)?,
+        lifetime_ns: lifetime_ns(Answer { status, response, expires, date }, rules, &said)?,
         initial_age_ns: initial_age_ns(response, date, received),
         date_s: date,
         ask_always: said.no_cache == Qualified::Whole,
         ask_stale: said.must_revalidate || said.proxy_revalidate || said.s_maxage.is_some(),
         authorized: shareable(&said),
+        while_revalidate: said.stale_while_revalidate,
+        if_error: said.stale_if_error,
+        immutable: said.immutable,
         withheld: [said.no_cache, said.private]
             .into_iter()
             .flat_map(|directive| match directive {
@@ -125,7 +142,7 @@ pub fn assess(
             .collect(),
     };
     let has_validator = response.contains_key(ETAG) || response.contains_key(LAST_MODIFIED);
-    if has_validator || terms.is_fresh(terms.initial_age_ns) {
+    if has_validator || terms.is_fresh(terms.initial_age_ns) || terms.may_be_stale(rules) {
         Ok(terms)
     } else {
         Err(NotStored::Stale)
@@ -141,6 +158,10 @@ fn forbidden(
     said: &ResponseDirectives,
 ) -> Result<(), NotStored> {
     if status.is_informational() || NEVER.contains(&status.as_u16()) {
+        return Err(NotStored::Status);
+    }
+    // It is about the target, which is the key; but not all of it where the policy drops parameters.
+    if status == StatusCode::URI_TOO_LONG && !rules.key.query_drop.is_empty() {
         return Err(NotStored::Status);
     }
     if said.must_understand && !UNDERSTOOD.contains(&status.as_u16()) {
@@ -186,21 +207,31 @@ fn shareable(said: &ResponseDirectives) -> bool {
     said.public || said.must_revalidate || said.s_maxage.is_some()
 }
 
-/// How old the answer may get (RFC 9111 §4.2.1), in the order of the clauses; the policy's
-/// `fresh_for` stands where the origin gives none, for answers that are no errors.
-fn lifetime_ns(
+/// What its lifetime is read from.
+#[derive(Clone, Copy)]
+struct Answer<'a> {
     status: StatusCode,
-    response: &HeaderMap,
+    response: &'a HeaderMap,
+    /// As far as it counts.
+    expires: Dated,
+    /// Its `Date`, or when it came.
+    date: u64,
+}
+
+/// How old the answer may get (RFC 9111 §4.2.1), in the order of the clauses; then, where the origin
+/// says nothing, what the policy's `heuristic` makes of it, then the policy's `fresh_for`.
+fn lifetime_ns(
+    answer: Answer<'_>,
     rules: &Cache,
     said: &ResponseDirectives,
-    date: u64,
 ) -> Result<u64, NotStored> {
     if let Some(delta) = said.s_maxage.or(said.max_age) {
         return Ok(delta.seconds() * SECOND_NS);
     }
-    match date_field(response, EXPIRES) {
+    match answer.expires {
         Dated::At(expires) => {
-            return Ok(expires.saturating_sub(date).min(Delta::MAX.seconds()) * SECOND_NS);
+            let lifetime = expires.saturating_sub(answer.date);
+            return Ok(lifetime.min(Delta::MAX.seconds()) * SECOND_NS);
         }
         // §5.3: an invalid date means already expired.
         Dated::Invalid => return Ok(0),
@@ -209,12 +240,29 @@ fn lifetime_ns(
     if said.no_cache == Qualified::Whole {
         return Ok(0);
     }
+    if let Some(guessed_ns) = heuristic_ns(answer, rules, said) {
+        return Ok(guessed_ns);
+    }
     match rules.fresh_for {
-        Some(fresh_for) if POLICY_MAY.contains(&status.as_u16()) => {
+        Some(fresh_for) if POLICY_MAY.contains(&answer.status.as_u16()) => {
             Ok(u64::try_from(fresh_for.as_nanos()).unwrap_or(u64::MAX))
         }
         _ => Err(NotStored::NoFreshness),
     }
+}
+
+/// The policy's share of the time since the last change (RFC 9111 §4.2.2): only for the statuses
+/// that are cacheable without being told so, and for whatever is `public`.
+fn heuristic_ns(answer: Answer<'_>, rules: &Cache, said: &ResponseDirectives) -> Option<u64> {
+    let share = rules.heuristic?;
+    if !said.public && !HEURISTICALLY.contains(&answer.status.as_u16()) {
+        return None;
+    }
+    let Dated::At(modified) = date_field(answer.response, LAST_MODIFIED, answer.date) else {
+        return None;
+    };
+    let unchanged_s = answer.date.saturating_sub(modified).min(Delta::MAX.seconds());
+    Some((unchanged_s as f64 * share.ratio()) as u64 * SECOND_NS)
 }
 
 /// `corrected_initial_age` (RFC 9111 §4.2.3).
@@ -227,13 +275,16 @@ fn initial_age_ns(response: &HeaderMap, date: u64, received: Received) -> u64 {
 
 /// Never stored: parts (206), 304, and errors about the request's own head, which another request
 /// for the same resource would not get (cache poisoning by malformed or oversized headers).
-const NEVER: &[u16] = &[206, 304, 412, 413, 414, 416, 417, 431];
+const NEVER: &[u16] = &[206, 304, 412, 413, 416, 417, 431];
 
 /// Statuses whose caching rules are known here (RFC 9110 §15), for `must-understand`.
 const UNDERSTOOD: &[u16] = &[
     200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406,
-    408, 409, 410, 411, 415, 421, 422, 426, 428, 429, 500, 501, 502, 503, 504, 505,
+    408, 409, 410, 411, 414, 415, 421, 422, 426, 428, 429, 500, 501, 502, 503, 504, 505,
 ];
+
+/// The heuristically cacheable statuses (RFC 9110 §15.1) but 206, which is not stored.
+const HEURISTICALLY: &[u16] = &[200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
 
 /// Statuses that the policy's `fresh_for` applies to: the heuristically cacheable ones (RFC 9110
 /// §15.1) that are no errors. Whether an error may be reused is for the origin to say.

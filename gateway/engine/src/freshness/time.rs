@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::header::{AGE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
+use super::date;
 use super::directives::Delta;
 
 /// Seconds of a wall time since 1970; 0 before.
@@ -30,20 +31,17 @@ pub(crate) enum Dated {
     At(u64),
 }
 
-/// Reads a date field strictly: one line, one of the three formats of RFC 9110 §5.6.7.
-pub(crate) fn date_field(headers: &HeaderMap, name: HeaderName) -> Dated {
+/// Reads a date field strictly: one line, one of the three formats of RFC 9110 §5.6.7. `near_s`: a
+/// time not long from now, which tells the century of a two-digit year.
+pub(crate) fn date_field(headers: &HeaderMap, name: HeaderName, near_s: u64) -> Dated {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {
         (None, _) => Dated::Absent,
-        (Some(line), None) => parse_date(line.as_bytes()).map_or(Dated::Invalid, Dated::At),
+        (Some(line), None) => {
+            date::parse(line.as_bytes(), near_s).map_or(Dated::Invalid, Dated::At)
+        }
         (Some(_), Some(_)) => Dated::Invalid,
     }
-}
-
-/// Seconds since 1970 of an HTTP date in one of its three formats, case-sensitive.
-pub(crate) fn parse_date(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    httpdate::parse_http_date(text).ok().map(seconds_of)
 }
 
 /// `Age`: the first member of the first line, digits only; anything else is 0 (RFC 9111 §5.1).

@@ -22,7 +22,7 @@ impl<'a> Validators<'a> {
     pub fn of(head: &'a HeaderMap, date_s: u64) -> Self {
         Self {
             etag: head.get(ETAG).and_then(|tag| EntityTag::parse(tag.as_bytes())),
-            last_modified_s: match date_field(head, LAST_MODIFIED) {
+            last_modified_s: match date_field(head, LAST_MODIFIED, date_s) {
                 Dated::At(seconds) => Some(seconds),
                 Dated::Absent | Dated::Invalid => None,
             },
@@ -45,7 +45,7 @@ pub fn not_modified(request: &HeaderMap, answer: Validators<'_>) -> bool {
                     .is_some_and(|own| Tags::of(line.as_bytes()).any(|theirs| theirs.weak_eq(own)))
         });
     }
-    match date_field(request, IF_MODIFIED_SINCE) {
+    match date_field(request, IF_MODIFIED_SINCE, answer.date_s) {
         Dated::At(since) => answer.last_modified_s.unwrap_or(answer.date_s) <= since,
         Dated::Absent | Dated::Invalid => false,
     }
@@ -59,7 +59,7 @@ pub fn range_applies(request: &HeaderMap, answer: Validators<'_>) -> bool {
     let Some(wanted) = request.get(IF_RANGE).map(HeaderValue::as_bytes) else {
         return true;
     };
-    if let Some(date) = parse_date(wanted) {
+    if let Some(date) = parse_date(wanted, answer.date_s) {
         return answer.last_modified_s == Some(date) && date < answer.date_s;
     }
     match (EntityTag::parse(wanted), answer.etag) {

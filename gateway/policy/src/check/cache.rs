@@ -13,17 +13,21 @@ const OBJECT_BYTES_DEFAULT: u64 = 1 << 20;
 
 #[expect(clippy::unnecessary_wraps, reason = "reads like the other drafts")]
 pub(super) fn draft(fields: &Fields<'_>) -> Option<Cache> {
-    let fresh_for = fields.duration("fresh_for").map(|duration| duration.value);
-    // Part of the format; the form refuses them until their behaviour is built.
-    let _ = fields.percent("heuristic");
-    let _ = fields.duration("stale_while_revalidate");
-    let _ = fields.duration("stale_if_error");
-    let _ = fields.duration("stale_if_shed");
+    let duration = |name| fields.duration(name).map(|duration| duration.value);
+    let fresh_for = duration("fresh_for");
+    let heuristic = fields.percent("heuristic").map(|share| share.value);
+    let stale_while_revalidate = duration("stale_while_revalidate");
+    let stale_if_error = duration("stale_if_error");
+    let stale_if_shed = duration("stale_if_shed");
     let object_bytes_max =
         fields.bytes("max_object").map_or(OBJECT_BYTES_DEFAULT, |bytes| bytes.value);
     let key = fields.form("key").map_or_else(CacheKey::default, |fields| key(&fields));
     Some(Cache {
         fresh_for,
+        heuristic,
+        stale_while_revalidate,
+        stale_if_error,
+        stale_if_shed,
         object_bytes_max,
         key,
         store_set_cookie: fields.truth("store_set_cookie"),

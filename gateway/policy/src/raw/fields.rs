@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
             return self.refuse_type(name, entry, "a whole number", "for example `10`");
         }
         match text.parse::<u32>() {
-            Ok(number) if (min..=max).contains(&number) => self.found(key, entry, number),
+            Ok(number) if (min..=max).contains(&number) => self.found(entry, number),
             _ => self.refuse_range(name, entry, text, &min, &max),
         }
     }
@@ -157,7 +157,7 @@ impl<'a> Fields<'a> {
         let figures = |b: u8| b.is_ascii_digit() || b == b'.';
         let digits = text.strip_prefix('-').unwrap_or(text);
         match (digits.bytes().all(figures), text.parse::<f64>()) {
-            (true, Ok(number)) if (min..=max).contains(&number) => self.found(key, entry, number),
+            (true, Ok(number)) if (min..=max).contains(&number) => self.found(entry, number),
             (true, Ok(_)) => self.refuse_range(name, entry, text, &min, &max),
             _ => self.refuse_type(name, entry, "a number", "for example `10` or `0.5`"),
         }
@@ -166,13 +166,13 @@ impl<'a> Fields<'a> {
     /// `true` or `false`; the form's default where it is not written.
     pub fn truth(&self, name: &str) -> bool {
         let default = self.form.key(name).is_some_and(|key| key.default == Some("true"));
-        let Some((key, entry)) = self.written(name) else { return default };
+        let Some((_, entry)) = self.written(name) else { return default };
         let written = match &entry.node.value {
             Value::Text { text, plain: true } if text == "true" => Some(true),
             Value::Text { text, plain: true } if text == "false" => Some(false),
             _ => self.refuse_type(name, entry, "a truth value", "`true` or `false`"),
         };
-        written.and_then(|truth| self.found(key, entry, truth)).map_or(default, |l| l.value)
+        written.and_then(|truth| self.found(entry, truth)).map_or(default, |l| l.value)
     }
 
     /// A percentage.
@@ -212,7 +212,7 @@ impl<'a> Fields<'a> {
             self.refuse(entry.node.spot, format!("{} is no `{name}`", quoted(text)), help);
             return None;
         };
-        self.found(key, entry, word.name)
+        self.found(entry, word.name)
     }
 
     /// A text, not empty and within the form's length.
@@ -220,7 +220,7 @@ impl<'a> Fields<'a> {
         let (key, entry) = self.written(name)?;
         let Shape::Text(text) = key.shape else { return mistaken(name) };
         let value = self.short_text(name, &entry.node, text)?;
-        self.found(key, entry, value)
+        self.found(entry, value)
     }
 
     /// A list of texts; those that are none are left out (and are problems).
@@ -292,13 +292,9 @@ impl<'a> Fields<'a> {
         Some((key, entry))
     }
 
-    /// The value, unless the key's behaviour is not built yet.
-    fn found<T>(&self, key: &Key, entry: &Entry, value: T) -> Option<Located<T>> {
-        if key.not_yet {
-            let message = format!("`{}` is not yet supported", key.name);
-            self.refuse(entry.at, message, "remove it".to_owned());
-            return None;
-        }
+    /// The value and where it stands.
+    #[expect(clippy::unnecessary_wraps, reason = "ends what reads a key")]
+    fn found<T>(&self, entry: &Entry, value: T) -> Option<Located<T>> {
         Some(Located { value, place: Place::new(self.source, entry.node.spot) })
     }
 
@@ -322,7 +318,7 @@ impl<'a> Fields<'a> {
             }
         };
         match (parse(min), parse(max)) {
-            (Ok(low), Ok(high)) if low <= value && value <= high => self.found(key, entry, value),
+            (Ok(low), Ok(high)) if low <= value && value <= high => self.found(entry, value),
             _ => self.refuse_range(key.name, entry, text, &min, &max),
         }
     }

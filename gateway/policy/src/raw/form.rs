@@ -33,8 +33,6 @@ pub(crate) struct Key {
     pub required: bool,
     /// What holds where it is not written, as it would be written.
     pub default: Option<&'static str>,
-    /// Part of the format whose behaviour is not built: checked, then refused.
-    pub not_yet: bool,
 }
 
 /// What a key's value is.
@@ -93,7 +91,7 @@ impl Form {
 
 impl Key {
     const fn new(name: &'static str, shape: Shape, about: &'static str) -> Self {
-        Self { name, about, shape, required: false, default: None, not_yet: false }
+        Self { name, about, shape, required: false, default: None }
     }
 
     const fn required(self) -> Self {
@@ -102,10 +100,6 @@ impl Key {
 
     const fn or(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
-    }
-
-    const fn not_yet(self) -> Self {
-        Self { not_yet: true, ..self }
     }
 }
 

@@ -164,6 +164,18 @@ fn cache(cache: &Cache) -> String {
         Some(time) => format!("fresh for {} where the origin gives none", show_duration(time)),
         None => "fresh for as long as the origin says".to_owned(),
     }];
+    if let Some(share) = cache.heuristic {
+        parts
+            .push(format!("fresh for {share} of Date − Last-Modified where the origin gives none"));
+    }
+    for (duration, when) in [
+        (cache.stale_while_revalidate, "while it is revalidated"),
+        (cache.stale_if_error, "where the upstream fails"),
+        (cache.stale_if_shed, "instead of 429"),
+    ] {
+        let Some(duration) = duration else { continue };
+        parts.push(format!("stale for {} {when}", show_duration(duration)));
+    }
     parts.push(format!("bodies up to {}", show_bytes(cache.object_bytes_max)));
     if !cache.key.headers.is_empty() {
         let names: Vec<&str> = cache.key.headers.iter().map(HeaderName::as_str).collect();

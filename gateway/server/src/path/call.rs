@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, Version, request};
+use http::{HeaderMap, Method, Request, Response, Version, request};
 use hyper::body::Incoming;
 use sumun_engine::time::Moment;
 use sumun_policy::policy::Class;
@@ -20,7 +20,7 @@ use crate::listen::transport::Transport;
 use crate::plan::{CorePlan, RoutePlan};
 use crate::refusal::Refusal;
 use crate::store::Now;
-use crate::telemetry::record::CallRecord;
+use crate::telemetry::record::{CallRecord, Trace};
 use crate::telemetry::traceparent::Parent;
 
 /// One call on its way through the stages.
@@ -121,6 +121,7 @@ impl Call {
             request_bytes: 0,
             response_bytes: 0,
             complete: false,
+            background: false,
             revision: plan.revision(),
         };
         let settlement = Settlement::new(record, Rc::clone(&core), Rc::clone(&connection));
@@ -133,6 +134,31 @@ impl Call {
             now,
             caller,
             present,
+            tunnel: None,
+            outdates: None,
+        }
+    }
+
+    /// A call of the gateway's own on behalf of this one, which does not wait for it. It has a
+    /// connection of its own: the client's may close, or serve the next call.
+    pub fn meanwhile(&self) -> Self {
+        let core = Rc::clone(&self.core);
+        let tick = core.deadlines.tick();
+        // Nothing is written to it, so no window may hold its answer back: that is HTTP/2's way.
+        let connection = Connection::new(self.connection.peer, self.connection.tls, true, tick);
+        let connection = Rc::new(connection);
+        let so_far = self.settlement.record.clone();
+        let trace = Trace { span_id: core.telemetry.span_id(), ..so_far.trace };
+        let record = CallRecord { trace, method: Method::GET, background: true, ..so_far };
+        Self {
+            settlement: Settlement::new(record, Rc::clone(&core), Rc::clone(&connection)),
+            core,
+            connection,
+            plan: Rc::clone(&self.plan),
+            route: self.route.clone(),
+            now: self.now,
+            caller: self.caller,
+            present: self.present,
             tunnel: None,
             outdates: None,
         }

@@ -14,6 +14,7 @@ mod order;
 mod recall;
 mod remember;
 mod reserve;
+mod revalidate;
 mod route;
 pub mod settle;
 
@@ -75,11 +76,26 @@ fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusa
     let route = route::route(call, &opened)?; //              404: nobody's call
     let errand = match recall::recall(call, &route, &mut opened)? {
         Some(Recall::Answer(answer)) => return Ok(Decided::Answer(answer)), // no upstream
+        Some(Recall::Meanwhile(answer, errand)) => {
+            revalidate::revalidate(call, &route, opened, errand);
+            return Ok(Decided::Answer(answer));
+        }
         Some(Recall::Forward(errand)) => errand,
         None => return Ok(Decided::Wait(route, opened)),
     };
-    let request = admit(call, &route, opened)?;
-    Ok(Decided::Forward(route, errand, request))
+    match admit(call, &route, opened) {
+        Ok(request) => Ok(Decided::Forward(route, errand, request)),
+        Err(refusal) => instead(call, errand, refusal).map(Decided::Answer),
+    }
+}
+
+/// A stale answer instead of a refusal, or the refusal.
+fn instead(
+    call: &mut Call,
+    errand: Option<Errand>,
+    refusal: Refusal,
+) -> Result<Response<Body>, Refusal> {
+    recall::stand_in(call, errand, &refusal).ok_or(refusal)
 }
 
 fn admit(
@@ -105,7 +121,12 @@ async fn ask(
     let answer = match forward::forward(&mut call, &route, &mut request).await {
         Ok(answer) => answer,
         // 502, 503, 504; dropping the errand lets another identical call lead.
-        Err(refusal) => return refuse(call, &refusal),
+        Err(refusal) => {
+            return match instead(&mut call, errand, refusal) {
+                Ok(answer) => conclude(call, answer),
+                Err(refusal) => refuse(call, &refusal),
+            };
+        }
     };
     let answer = if let Some(errand) = errand {
         Box::pin(remember::remember(&mut call, errand, answer)).await
@@ -118,18 +139,24 @@ async fn ask(
 
 /// First an identical call in flight, then the rest of the path.
 async fn wait(mut call: Call, route: Rc<RoutePlan>, mut opened: Opened) -> Response<Settled> {
-    let admitted = match recall::wait(&mut call, &route, &mut opened).await {
+    let errand = match recall::wait(&mut call, &route, &mut opened).await {
         Ok(Recall::Answer(answer)) => {
             call.settlement.record.head_ns = call.core.now().nanos();
             return conclude(call, answer);
         }
-        Ok(Recall::Forward(errand)) => {
-            admit(&mut call, &route, opened).map(|request| (errand, request))
+        Ok(Recall::Meanwhile(answer, errand)) => {
+            revalidate::revalidate(&call, &route, opened, errand);
+            return conclude(call, answer);
         }
-        Err(refusal) => Err(refusal),
+        Ok(Recall::Forward(errand)) => errand,
+        Err(refusal) => return refuse(call, &refusal),
     };
-    match admitted {
-        Ok((errand, request)) => Box::pin(ask(call, route, errand, Some(request))).await,
+    let refusal = match admit(&mut call, &route, opened) {
+        Ok(request) => return Box::pin(ask(call, route, errand, Some(request))).await,
+        Err(refusal) => refusal,
+    };
+    match instead(&mut call, errand, refusal) {
+        Ok(answer) => conclude(call, answer),
         Err(refusal) => refuse(call, &refusal),
     }
 }

@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use http::{Method, Response, header};
+use http::{Method, Response};
+use sumun_engine::freshness::Stale;
 
 use super::call::{Call, Opened, Outdates};
 use crate::authority::keyed;
@@ -16,6 +17,8 @@ use crate::store::{Asked, Errand, Recalled};
 pub enum Recall {
     /// It holds the answer.
     Answer(Response<Body>),
+    /// It holds a stale one that will do, and the upstream is to be asked meanwhile.
+    Meanwhile(Response<Body>, Errand),
     /// The upstream is to be asked; the errand, on routes with a cache, takes its answer.
     Forward(Option<Errand>),
 }
@@ -65,17 +68,16 @@ fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
 
 fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
     match recalled {
-        Recalled::Answer { response, result } => {
+        Recalled::Answer { response, result, meanwhile } => {
             call.settlement.record.cache = Some(result);
-            Ok(Recall::Answer(response))
+            Ok(match meanwhile {
+                Some(errand) => Recall::Meanwhile(response, errand),
+                None => Recall::Answer(response),
+            })
         }
         Recalled::Forward(errand) => {
             call.settlement.record.cache = Some(errand.result());
             errand.prepare(&mut opened.head.headers);
-            // A method in a header would be answered under another method's key.
-            for name in METHOD_OVERRIDES {
-                opened.head.headers.remove(name);
-            }
             Ok(Recall::Forward(Some(errand)))
         }
         Recalled::Unavailable => {
@@ -84,11 +86,31 @@ fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Re
     }
 }
 
-const METHOD_OVERRIDES: [header::HeaderName; 3] = [
-    header::HeaderName::from_static("x-http-method-override"),
-    header::HeaderName::from_static("x-http-method"),
-    header::HeaderName::from_static("x-method-override"),
-];
+/// A stale stored answer instead of this refusal, where there is one and the rules allow it: for a
+/// call that admission or a quota turned away, and for one whose upstream can't be reached.
+pub fn stand_in(
+    call: &mut Call,
+    errand: Option<Errand>,
+    refusal: &Refusal,
+) -> Option<Response<Body>> {
+    let why = match refusal.code {
+        Code::RpsOver | Code::CpuOver | Code::WorkersOver | Code::QuotaFull => Stale::Shed,
+        Code::UpstreamUnreachable
+        | Code::UpstreamReset
+        | Code::UpstreamTimeout
+        | Code::NoEndpoint => Stale::Unreachable,
+        _ => return None,
+    };
+    let stand_in = errand?.stand_in(why, call.cache_now())?;
+    let core = &call.core;
+    call.settlement.free(|| core.now());
+    let record = &mut call.settlement.record;
+    record.cache = Some(stand_in.result);
+    if record.shed.is_none() {
+        record.shed = refusal.quota_record();
+    }
+    Some(stand_in.response)
+}
 
 /// An unsafe call on a route without cache: what it changes may be stored under the route that
 /// serves a GET of the same target (RFC 9111 §4.4).

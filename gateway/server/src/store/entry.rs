@@ -12,7 +12,7 @@ use http::header::{
     LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use sumun_engine::freshness::{Terms, Vary, http_date, storable_head};
+use sumun_engine::freshness::{Labels, Terms, Vary, http_date, storable_head};
 use sumun_engine::validator::{Validators, tag_from_body, tag_from_modified};
 use sumun_policy::units::Name;
 
@@ -49,6 +49,8 @@ pub(crate) struct Variant {
     verbatim: Box<[u8]>,
     /// On what terms it may be served.
     pub(crate) terms: Terms,
+    /// What it can be purged by besides its URL.
+    pub(crate) labels: Labels,
     /// Its status.
     pub(crate) status: StatusCode,
     /// Its head as served.
@@ -76,6 +78,7 @@ pub(crate) struct Draft {
     pub(crate) values: Vec<u8>,
     pub(crate) verbatim: Vec<u8>,
     pub(crate) terms: Terms,
+    pub(crate) labels: Labels,
     pub(crate) status: StatusCode,
     /// The answer's head as it came (or, after a 304, the merged one).
     pub(crate) head: HeaderMap,
@@ -113,13 +116,15 @@ impl Draft {
             + body.len()
             + self.values.len()
             + self.verbatim.len()
-            + self.terms.withheld.len() * size_of::<HeaderName>();
+            + self.terms.withheld.len() * size_of::<HeaderName>()
+            + size_of_val(self.labels.hashes());
         Variant {
             route: self.route,
             vary: self.vary,
             values: self.values.into(),
             verbatim: self.verbatim.into(),
             terms: self.terms,
+            labels: self.labels,
             status: self.status,
             head,
             head_not_modified,

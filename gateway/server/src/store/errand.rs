@@ -6,6 +6,7 @@
 mod collect;
 mod invalidate;
 mod remember;
+mod stand_in;
 
 pub(super) use self::invalidate::invalidate_after;
 

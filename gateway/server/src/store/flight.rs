@@ -14,7 +14,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sumun_engine::freshness::Vary;
+use sumun_engine::freshness::{Stale, Vary};
 use tokio::sync::Notify;
 
 use super::entry::Variant;
@@ -49,6 +49,8 @@ enum Stage {
     Filling(Arc<Sketch>),
     /// Its answer is stored.
     Landed(Arc<Variant>),
+    /// The origin failed; this is stored, and stale.
+    Failed(Arc<Variant>, Stale),
     /// Its answer can't be shared.
     Released,
     /// The leader is gone; a follower has been woken to take its place.
@@ -80,6 +82,8 @@ pub(crate) enum News {
     Coming(Arc<Sketch>),
     /// Here it is.
     Landed(Arc<Variant>),
+    /// The origin failed in this way; this is stored, and stale.
+    Failed(Arc<Variant>, Stale),
     /// It can't be shared.
     Released,
 }
@@ -167,6 +171,11 @@ impl Lead {
         self.end(Stage::Landed(variant));
     }
 
+    /// The origin failed: everybody who may gets this stale answer, the others go on alone.
+    pub(crate) fn fail(self, stale: Arc<Variant>, why: Stale) {
+        self.end(Stage::Failed(stale, why));
+    }
+
     /// The answer can't be shared: everybody goes on alone, at once.
     pub(crate) fn release(self) {
         self.end(Stage::Released);
@@ -215,6 +224,7 @@ impl Follower {
             Stage::Filling(_) if knows_sketch => None,
             Stage::Filling(sketch) => Some(News::Coming(Arc::clone(sketch))),
             Stage::Landed(variant) => Some(News::Landed(Arc::clone(variant))),
+            Stage::Failed(stale, why) => Some(News::Failed(Arc::clone(stale), *why)),
             Stage::Released => Some(News::Released),
             Stage::Vacant => {
                 state.stage = Stage::Asking;

@@ -66,6 +66,13 @@ impl Key {
         Self::new(resource, &HeaderMap::new(), &rules)
     }
 
+    /// Scheme and authority: what cache groups belong to (RFC 9875 §2.1).
+    pub(crate) fn origin(&self) -> &[u8] {
+        let text = self.text();
+        let ends = text.iter().enumerate().filter(|&(_, &b)| b == b'\n').map(|(at, _)| at);
+        &text[..ends.take(2).last().unwrap_or_default()]
+    }
+
     /// Everything that was hashed.
     pub(crate) fn text(&self) -> &[u8] {
         self.text.as_bytes()

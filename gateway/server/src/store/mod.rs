@@ -27,6 +27,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use moka::sync::Cache as Table;
+use sumun_engine::freshness::Labels;
 use sumun_policy::policy::CacheKey;
 use sumun_policy::units::Name;
 
@@ -120,11 +121,22 @@ pub enum Recalled {
         response: Response<Body>,
         /// How the cache took part.
         result: CacheResult,
+        /// The response is stale, and this is to be asked meanwhile (RFC 5861 §3): at most one call
+        /// at a time gets it for the same question. Dropped, nobody asks until the next call.
+        meanwhile: Option<Errand>,
     },
     /// Ask the origin, after [`Errand::prepare`]; then [`Errand::remember`].
     Forward(Errand),
     /// `only-if-cached` and nothing to serve: 504 (RFC 9111 §5.2.1.7).
     Unavailable,
+}
+
+/// A stale answer in place of one that can't be had.
+pub struct StandIn {
+    /// The response, complete but for hop-by-hop fields.
+    pub response: Response<Body>,
+    /// How the cache took part.
+    pub result: CacheResult,
 }
 
 /// What the store holds.
@@ -144,7 +156,7 @@ impl Cache {
     /// A cache of at most this many bytes.
     ///
     /// A quarter is kept for bodies on their way in, the rest, less what moka's late bookkeeping may
-    /// overdraw, is for stored answers with their metadata. Fixed besides: 128 KiB of purge epochs
+    /// overdraw, is for stored answers with their metadata. Fixed besides: 512 KiB of purge epochs
     /// and at most about 6 MiB of remembered uncacheable keys.
     pub fn new(memory_bytes: u64) -> Self {
         let filling_bytes = memory_bytes / FILLING_SHARE;
@@ -180,6 +192,12 @@ impl Cache {
     /// Walks the whole store: not for the request path.
     pub fn purge_url(&self, resource: Resource<'_>, key: &CacheKey) -> u64 {
         self.inner.memory.purge_url(&Key::of_url(resource, key))
+    }
+
+    /// Makes all that carries this tag (`Surrogate-Key`, `Cache-Tag`) as good as gone, at once and
+    /// whatever its number: its memory is freed as it is found or evicted.
+    pub fn purge_tag(&self, tag: &str) {
+        self.inner.memory.invalidate_label(Labels::of_tag(tag.as_bytes()));
     }
 
     /// Removes all that a route stored; how many variants. Walks the whole store: not for the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::{HeaderMap, Method};
-use sumun_engine::freshness::{Reason, Vary, Verdict, Wishes};
+use sumun_engine::freshness::{Reason, Stale, Vary, Verdict, Wishes};
 use sumun_policy::policy;
 use sumun_policy::units::Name;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +28,8 @@ const FLIGHTS_MAX: usize = 4;
 enum Found {
     /// Serve this.
     Fresh(Arc<Variant>, u64),
+    /// Serve this and ask the origin meanwhile.
+    Usable(Arc<Variant>, u64),
     /// Ask the origin about this first.
     Old(Arc<Variant>, Reason),
     /// This may not serve a request with `Authorization`.
@@ -64,6 +66,7 @@ impl Cache {
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         match self.find(&call, now) {
             Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
+            Found::Usable(variant, age_ns) => Some(self.usable(call, variant, age_ns, now)),
             _ if call.wishes.only_if_cached => Some(Recalled::Unavailable),
             _ => None,
         }
@@ -84,9 +87,11 @@ impl Cache {
         let key = Key::new(asked.resource(), asked.headers, &rules.key);
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         let found = self.find(&call, now);
-        if let Found::Fresh(variant, age_ns) = &found {
-            return call.hit(variant, *age_ns);
-        }
+        let found = match found {
+            Found::Fresh(variant, age_ns) => return call.hit(&variant, age_ns),
+            Found::Usable(variant, age_ns) => return self.usable(call, variant, age_ns, now),
+            found => found,
+        };
         if call.wishes.only_if_cached {
             return Recalled::Unavailable;
         }
@@ -139,10 +144,37 @@ impl Cache {
         if call.is_authorized() && !variant.terms.authorized {
             return Found::Withheld;
         }
-        match variant.terms.judge(age_ns, &call.wishes) {
+        match variant.terms.judge(age_ns, &call.wishes, call.rules) {
             Verdict::Serve => Found::Fresh(Arc::clone(variant), age_ns),
+            Verdict::ServeAsking => Found::Usable(Arc::clone(variant), age_ns),
             Verdict::Ask(reason) => Found::Old(Arc::clone(variant), reason),
         }
+    }
+
+    /// A stale answer, and for the first call that gets it the errand to ask for a newer one
+    /// (RFC 5861 §3).
+    fn usable(&self, call: Call<'_>, stored: Arc<Variant>, age_ns: u64, now: Now) -> Recalled {
+        let flight_key = call.flight_key(&stored.vary);
+        let lead = match self.inner.flights.board(self.seat(&call, flight_key)) {
+            Part::Lead(lead) => Some(lead),
+            Part::Follow(_) => None,
+        };
+        // The flight before this one may have landed between the look at the store and now.
+        if lead.is_some()
+            && let Found::Fresh(variant, age_ns) = self.find(&call, now)
+        {
+            return call.hit(&variant, age_ns);
+        }
+        let ttl = stored.terms.ttl_seconds(age_ns);
+        let status = Status::Stale { ttl, detail: "stale-while-revalidate" };
+        let response = answer(&stored, call.asked.method, call.asked.headers, age_ns, status);
+        let meanwhile = lead.map(|lead| {
+            let question = self.question(call, flight_key, now);
+            let (stored, lead) = (Some(stored), Some(lead));
+            let fetch = Fetch { question, stored, lead, relays_conditions: false };
+            Errand::new(Task::Fetch(Box::new(fetch)), Forwarded::Stale, CacheResult::Stale)
+        });
+        Recalled::Answer { response, result: CacheResult::Hit, meanwhile }
     }
 
     /// Nothing to serve: on to the origin, alone, in the lead, or after another's answer.
@@ -152,7 +184,9 @@ impl Cache {
             Found::Old(_, Reason::Request) => (Forwarded::Request, CacheResult::Stale),
             Found::Withheld => (Forwarded::Request, CacheResult::Miss),
             Found::OtherVariants(_) => (Forwarded::VaryMiss, CacheResult::Miss),
-            Found::Nothing | Found::Fresh(..) => (Forwarded::UriMiss, CacheResult::Miss),
+            Found::Nothing | Found::Fresh(..) | Found::Usable(..) => {
+                (Forwarded::UriMiss, CacheResult::Miss)
+            }
         };
         let vary = match &found {
             Found::Old(variant, _) => variant.vary.clone(),
@@ -164,7 +198,8 @@ impl Cache {
             Found::Old(variant, _) => Some(variant),
             _ => None,
         };
-        if call.asked.headers.contains_key(RANGE) {
+        let partial = call.asked.headers.contains_key(RANGE);
+        if partial && stored.is_none() {
             return Recalled::Forward(Errand::new(Task::Pass, Forwarded::Partial, result));
         }
         let flight_key = call.flight_key(&vary);
@@ -174,7 +209,7 @@ impl Cache {
         }
         let unshareable =
             self.inner.unshareable.get(&flight_key).is_some_and(|until_ns| until_ns > now.mono_ns);
-        let alone = withheld || why == Forwarded::Request || call.wishes.no_store;
+        let alone = partial || withheld || why == Forwarded::Request || call.wishes.no_store;
         let (lead, flight_key) = if unshareable || alone {
             (None, flight_key)
         } else {
@@ -198,9 +233,7 @@ impl Cache {
         let deadline = started + FOLLOW_MAX;
         let mut flight_key = first;
         for _ in 0..FLIGHTS_MAX {
-            // A purge ends what may be waited for: a call after it must not get an answer from before.
-            let seat = flight_key ^ u128::from(self.inner.memory.purged_epoch(&call.key));
-            let follower = match self.inner.flights.board(seat) {
+            let follower = match self.inner.flights.board(self.seat(call, flight_key)) {
                 Part::Lead(lead) => return self.lead(call, lead, flight_key, now),
                 Part::Follow(follower) => follower,
             };
@@ -213,7 +246,16 @@ impl Cache {
                     Ok(News::Landed(variant)) => {
                         let waited_ns = started.elapsed().as_nanos() as u64;
                         let now_ns = now.mono_ns.saturating_add(waited_ns);
-                        return match call.collapsed(&variant, now_ns, why) {
+                        let purged = self.inner.memory.is_purged(&call.key, &variant);
+                        return match call.collapsed(&variant, now_ns, why).filter(|_| !purged) {
+                            Some(answer) => Joined::Answer(Box::new(answer)),
+                            None => Joined::Go(None, flight_key),
+                        };
+                    }
+                    Ok(News::Failed(stale, why)) => {
+                        let waited_ns = started.elapsed().as_nanos() as u64;
+                        let now_ns = now.mono_ns.saturating_add(waited_ns);
+                        return match call.stands_in(&stale, now_ns, why) {
                             Some(answer) => Joined::Answer(Box::new(answer)),
                             None => Joined::Go(None, flight_key),
                         };
@@ -224,6 +266,12 @@ impl Cache {
             };
         }
         Joined::Go(None, flight_key)
+    }
+
+    /// Where calls wait for one another. A purge ends what may be waited for: a call after it must
+    /// not get an answer from before.
+    fn seat(&self, call: &Call<'_>, flight_key: u128) -> u128 {
+        flight_key ^ u128::from(self.inner.memory.purged_epoch(&call.key))
     }
 
     /// The lead is this call's; a last look, because the flight before this one may have landed
@@ -283,23 +331,43 @@ impl Call<'_> {
     fn hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::Hit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
-        Recalled::Answer { response, result: CacheResult::Hit }
+        Recalled::Answer { response, result: CacheResult::Hit, meanwhile: None }
+    }
+
+    /// The stale answer of a call that asked the origin in vain, where it may be had.
+    fn stands_in(&self, variant: &Variant, now_ns: u64, why: Stale) -> Option<Recalled> {
+        let headers: &HeaderMap = self.asked.headers;
+        let age_ns = variant.terms.age_ns(now_ns.saturating_sub(variant.stored_ns));
+        let allowed = self.may_have(variant)
+            && variant.terms.stands_in(why, age_ns, &self.wishes, self.rules);
+        if !allowed {
+            return None;
+        }
+        let ttl = variant.terms.ttl_seconds(age_ns);
+        let status = Status::StandIn { ttl, failed: None, collapsed: true };
+        let response = answer(variant, self.asked.method, headers, age_ns, status);
+        Some(Recalled::Answer { response, result: CacheResult::Collapsed, meanwhile: None })
+    }
+
+    /// Whether another call's answer is one to this call, too.
+    fn may_have(&self, variant: &Variant) -> bool {
+        let shareable = !self.is_authorized() || variant.terms.authorized;
+        shareable && variant.selected_by(self.route, self.asked.headers)
     }
 
     /// The answer of the call that this one waited for, where it may be had.
     fn collapsed(&self, variant: &Variant, now_ns: u64, why: Forwarded) -> Option<Recalled> {
         let headers: &HeaderMap = self.asked.headers;
-        let allowed = !self.is_authorized() || variant.terms.authorized;
-        if !allowed || !variant.selected_by(self.route, headers) {
+        if !self.may_have(variant) {
             return None;
         }
         let age_ns = variant.terms.age_ns(now_ns.saturating_sub(variant.stored_ns));
-        if variant.terms.judge(age_ns, &self.wishes) != Verdict::Serve {
+        if variant.terms.judge(age_ns, &self.wishes, self.rules) != Verdict::Serve {
             return None;
         }
         let status = Status::Collapsed(why);
         let response = answer(variant, self.asked.method, headers, age_ns, status);
-        Some(Recalled::Answer { response, result: CacheResult::Collapsed })
+        Some(Recalled::Answer { response, result: CacheResult::Collapsed, meanwhile: None })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `Cache-Status` field of an answer (RFC 9211).
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use sumun_engine::freshness::NotStored;
 
 use super::entry::CACHE_STATUS;
@@ -46,6 +46,22 @@ pub(crate) enum Status {
         /// Seconds.
         ttl: i64,
     },
+    /// From the store and stale, while the origin is asked by another call.
+    Stale {
+        /// Seconds, not positive.
+        ttl: i64,
+        /// By which rule.
+        detail: &'static str,
+    },
+    /// From the store and stale, after the origin was asked in vain.
+    StandIn {
+        /// Seconds, not positive.
+        ttl: i64,
+        /// The origin's status, where it answered at all.
+        failed: Option<StatusCode>,
+        /// Whether another call asked.
+        collapsed: bool,
+    },
     /// Another call's answer, waited for.
     Collapsed(Forwarded),
     /// The origin's answer.
@@ -63,6 +79,13 @@ impl Status {
     pub(crate) fn value(self) -> HeaderValue {
         let text = match self {
             Self::Hit { ttl } => format!("sumun; hit; ttl={ttl}"),
+            Self::Stale { ttl, detail } => format!("sumun; hit; ttl={ttl}; detail={detail}"),
+            Self::StandIn { ttl, failed, collapsed } => {
+                let failed = failed
+                    .map_or(String::new(), |failed| format!("; fwd-status={}", failed.as_u16()));
+                let collapsed = if collapsed { "; collapsed" } else { "" };
+                format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail=stale-if-error")
+            }
             Self::Collapsed(why) => format!("sumun; fwd={}; collapsed", why.as_str()),
             Self::Forwarded(why) => format!("sumun; fwd={}", why.as_str()),
             Self::Stored(why) => format!("sumun; fwd={}; stored", why.as_str()),
@@ -74,6 +97,14 @@ impl Status {
             }
         };
         HeaderValue::try_from(text).expect("letters, digits, '=', ';' and '-' are valid in a value")
+    }
+
+    /// As a field value, where the origin's status is not the answer's (RFC 9211 §2.3).
+    pub(crate) fn value_after(self, forwarded: StatusCode) -> HeaderValue {
+        let value = self.value();
+        let text =
+            format!("{}; fwd-status={}", value.to_str().unwrap_or_default(), forwarded.as_u16());
+        HeaderValue::try_from(text).unwrap_or(value)
     }
 
     /// Appended to what caches nearer to the origin have said (RFC 9211 §2).

@@ -89,6 +89,9 @@ impl CoreTelemetry {
                 endpoint.count(self.core, method, attempt, record.ended_ns);
             });
         }
+        if record.background {
+            return;
+        }
         if let Some(log) = &self.log {
             log.write(record);
         }

@@ -83,6 +83,7 @@ pub(super) fn call(route: Option<&Arc<RouteMeters>>) -> CallRecord {
         request_bytes: 0,
         response_bytes: 1024,
         complete: true,
+        background: false,
         revision: 7,
     }
 }

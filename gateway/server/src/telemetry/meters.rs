@@ -77,6 +77,10 @@ pub enum Verdict {
 impl Verdict {
     /// Of a finished call.
     pub fn of(record: &CallRecord) -> Self {
+        if record.background && record.attempts[0].is_none() {
+            // Refused or superfluous: the client has its answer, and it is counted there.
+            return Self::Unasked;
+        }
         if let Some(shed) = record.shed
             && record.refusal.is_none()
         {
@@ -180,6 +184,9 @@ impl RouteMeters {
         cell.gates[record.class as usize].count(record, || self.facts.load().shadow);
         if let Some(asked) = record.class_asked {
             cell.class_asked[asked as usize].add(1);
+        }
+        if record.background {
+            return;
         }
         if let Some(code) = record.refusal {
             cell.refused[code as usize].add(1);

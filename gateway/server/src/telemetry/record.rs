@@ -119,6 +119,9 @@ pub struct CallRecord {
     pub response_bytes: u64,
     /// Whether the answer ended as it should; false: the client left or the upstream died in mid-body.
     pub complete: bool,
+    /// A revalidation that no client waits for: its admission and its attempts are counted, and it is
+    /// no call served.
+    pub background: bool,
     /// Policy revision that decided.
     pub revision: u64,
 }

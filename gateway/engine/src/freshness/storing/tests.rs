@@ -12,6 +12,10 @@ const NOW: Received = Received { wall_s: NOW_S, delay_ns: 0 };
 fn rules() -> Cache {
     Cache {
         fresh_for: None,
+        heuristic: None,
+        stale_while_revalidate: None,
+        stale_if_error: None,
+        stale_if_shed: None,
         object_bytes_max: 1 << 20,
         key: CacheKey::default(),
         store_set_cookie: false,
@@ -156,7 +160,7 @@ fn rfc9111_3_any_final_status_with_explicit_freshness_is_stored() {
         let assessed = assess(&HeaderMap::new(), status(code), &fresh, &rules(), NOW);
         assert!(assessed.is_ok(), "{code}");
     }
-    for code in [100, 103, 206, 304, 412, 413, 414, 416, 417, 431] {
+    for code in [100, 103, 206, 304, 412, 413, 416, 417, 431] {
         let assessed = assess(&HeaderMap::new(), status(code), &fresh, &rules(), NOW);
         assert_eq!(assessed, Err(NotStored::Status), "{code}");
     }
@@ -225,4 +229,64 @@ fn the_policy_may_require_public_and_allow_cookies() {
     let assess = |response| assess(&HeaderMap::new(), StatusCode::OK, response, &strict, NOW);
     assert!(assess(&open).is_ok());
     assert_eq!(assess(&plain), Err(NotStored::NotPublic));
+}
+
+#[test]
+fn rfc9111_4_2_2_a_guess_only_where_the_policy_wants_one() {
+    let modified = date(-1000);
+    let response = headers(&[("last-modified", &modified), ("date", &date(0))]);
+    let guessing = Cache { heuristic: sumun_policy::units::Percent::from_ratio(0.1), ..rules() };
+    let lifetime_s = |code, response: &HeaderMap, rules: &Cache| {
+        let assessed = assess(&HeaderMap::new(), status(code), response, rules, NOW);
+        assessed.ok().map(|terms| terms.lifetime_ns / SECOND_NS)
+    };
+    assert_eq!(lifetime_s(200, &response, &rules()), None);
+    for code in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+        assert_eq!(lifetime_s(code, &response, &guessing), Some(100), "{code}");
+    }
+    for code in [201, 202, 302, 307, 400, 403, 500, 502, 503, 504, 599] {
+        assert_eq!(lifetime_s(code, &response, &guessing), None, "{code}");
+    }
+    let mut public = response.clone();
+    public.insert("cache-control", HeaderValue::from_static("public"));
+    assert_eq!(lifetime_s(599, &public, &guessing), Some(100));
+    let mut explicit = response.clone();
+    explicit.insert("cache-control", HeaderValue::from_static("max-age=7"));
+    assert_eq!(lifetime_s(200, &explicit, &guessing), Some(7));
+    let both = Cache { fresh_for: Some(Duration::from_secs(5)), ..guessing };
+    assert_eq!(lifetime_s(200, &response, &both), Some(100));
+    assert_eq!(lifetime_s(200, &headers(&[("etag", "\"1\"")]), &both), Some(5));
+}
+
+#[test]
+fn rfc9213_2_2_a_targeted_field_replaces_cache_control_and_expires() {
+    let (past, future) = (date(-1000), date(1000));
+    let lifetime = |lines: &[(&str, &str)]| lifetime_s(lines);
+    let target = ("cdn-cache-control", "max-age=60");
+    assert_eq!(lifetime(&[target, ("cache-control", "no-store")]), Some(60));
+    assert_eq!(lifetime(&[target, ("cache-control", "private, max-age=1")]), Some(60));
+    assert_eq!(lifetime(&[target, ("expires", &past)]), Some(60));
+    assert_eq!(lifetime(&[("cdn-cache-control", "public"), ("expires", &future)]), None);
+    assert_eq!(lifetime(&[("cdn-cache-control", "no-store"), ("expires", &future)]), None);
+    assert_eq!(lifetime(&[("cdn-cache-control", "&"), ("cache-control", "max-age=1")]), Some(1));
+}
+
+#[test]
+fn what_may_be_served_stale_is_stored_stale() {
+    let stale = |control: &str| assessed(&[("cache-control", control)]);
+    assert_eq!(stale("max-age=0").err(), Some(NotStored::Stale));
+    assert!(stale("max-age=0, stale-while-revalidate=60").is_ok());
+    assert!(stale("max-age=0, stale-if-error=60").is_ok());
+    assert_eq!(stale("max-age=0, stale-if-error=0").err(), Some(NotStored::Stale));
+    let strict = stale("max-age=0, stale-if-error=60, must-revalidate");
+    assert_eq!(strict.err(), Some(NotStored::Stale));
+}
+
+#[test]
+fn a_too_long_target_is_stored_only_where_all_of_it_is_the_key() {
+    let fresh = headers(&[("cache-control", "max-age=60")]);
+    let assess = |rules: &Cache| assess(&HeaderMap::new(), status(414), &fresh, rules, NOW);
+    assert!(assess(&rules()).is_ok());
+    let key = CacheKey { query_drop: vec!["x".into()], ..CacheKey::default() };
+    assert_eq!(assess(&Cache { key, ..rules() }), Err(NotStored::Status));
 }

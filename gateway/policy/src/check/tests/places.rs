@@ -340,11 +340,11 @@ fn caches() {
         ("{ fresh_for: -1s }", &["12:25: `-1s` is not a duration…"]),
         ("{ max_object: 65MiB }", &["12:26: `max_object` is `65MiB`, out of range…"]),
         ("{ max_object: 1MB }", &["12:26: `1MB` is not a size | write `1MiB`"]),
-        ("{ heuristic: 10% }", &["12:14: `heuristic` is not yet supported | remove it"]),
+        ("{ heuristic: 0% }", &["12:25: `heuristic` is `0%`, out of range…"]),
         ("{ heuristic: 200% }", &["12:25: `200%` is not a percentage…"]),
-        ("{ stale_if_shed: 60s }", &["12:14: `stale_if_shed` is not yet supported…"]),
-        ("{ stale_if_error: 60s }", &["12:14: `stale_if_error` is not yet supported…"]),
-        ("{ stale_while_revalidate: 1s }", &["12:14: `stale_while_revalidate` is not yet…"]),
+        ("{ stale_if_shed: 0s }", &["12:29: `stale_if_shed` is `0s`, out of range…"]),
+        ("{ stale_if_error: 9000h }", &["12:30: `stale_if_error` is `9000h`, out of range…"]),
+        ("{ stale_while_revalidate: 1 }", &["12:38: `1` is not a duration…"]),
         (
             "{ key: { headers: [accept, Accept, 'a b'] } }",
             &[

@@ -384,27 +384,27 @@ const CACHE: Form = Form {
         Key::new(
             "heuristic",
             Percent { min: "1%" },
-            "Freshness as a share of Date minus Last-Modified, where the origin gives none.",
-        )
-        .not_yet(),
+            "Freshness as a share of Date minus Last-Modified, where the origin gives none; before \
+             `fresh_for`. Not written: off.",
+        ),
         Key::new(
             "stale_while_revalidate",
             Duration { min: "1ms", max: LIFETIME_MAX },
-            "So long after its freshness an answer is served while it is revalidated.",
-        )
-        .not_yet(),
+            "So long after its freshness an answer is served while it is revalidated, where the origin \
+             says nothing of it.",
+        ),
         Key::new(
             "stale_if_error",
             Duration { min: "1ms", max: LIFETIME_MAX },
-            "So long after its freshness an answer is served where the upstream fails.",
-        )
-        .not_yet(),
+            "So long after its freshness an answer is served where the upstream can't be reached or \
+             answers 500, 502, 503 or 504, where the origin says nothing of it. Not written: a day \
+             where it can't be reached, never on its errors.",
+        ),
         Key::new(
             "stale_if_shed",
             Duration { min: "1ms", max: LIFETIME_MAX },
-            "So long after its freshness an answer is served where the call would be shed.",
-        )
-        .not_yet(),
+            "So long after its freshness an answer is served where the call would be refused with 429.",
+        ),
         Key::new(
             "max_object",
             // An object is held whole while it is stored, once per call that fills the cache.

@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, StatusCode};
+use sumun_engine::freshness::invalidated_groups;
 use sumun_policy::policy::CacheKey;
 
 use super::super::Inner;
@@ -21,8 +22,9 @@ impl Invalidation {
     }
 }
 
-/// Invalidates the target of an unsafe method, and what `Location` and `Content-Location` name on
-/// the same origin, after a 2xx or 3xx.
+/// Invalidates the target of an unsafe method, what `Location` and `Content-Location` name on the same
+/// origin, and the groups of that origin that `Cache-Group-Invalidation` names (RFC 9875 §3), after a
+/// 2xx or 3xx.
 pub(in super::super) fn invalidate_after(
     inner: &Inner,
     target: Resource<'_>,
@@ -38,6 +40,10 @@ pub(in super::super) fn invalidate_after(
         inner.memory.invalidate(&Key::of_url(resource, rules));
     };
     invalidate(target.path_and_query);
+    let origin = [target.scheme, "\n", target.authority].concat();
+    for group in invalidated_groups(response, origin.as_bytes()) {
+        inner.memory.invalidate_label(group);
+    }
     for name in [LOCATION, CONTENT_LOCATION] {
         let named = response.get(name).and_then(|value| value.to_str().ok());
         if let Some(path_and_query) = named.and_then(|reference| resolve(target, reference)) {

@@ -6,17 +6,18 @@ use http::header::{CONTENT_LENGTH, DATE, ETAG, LAST_MODIFIED, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use sumun_engine::freshness::{
-    NotStored, Received, Terms, Vary, assess, http_date, refresh, seconds_of,
+    Labels, NotStored, Received, Stale, Terms, Vary, assess, http_date, refresh, seconds_of,
 };
 use sumun_engine::validator::EntityTag;
 
 use super::super::answer::{answer, is_conditional};
-use super::super::entry::{Draft, Variant};
+use super::super::entry::{CACHE_STATUS, Draft, Variant};
 use super::super::filling::Collected;
 use super::super::flight::Sketch;
 use super::super::status::{Forwarded, Status};
 use super::super::{Now, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use super::collect::{collect, conditional};
+use super::stand_in::is_failure;
 use super::{Deposit, Errand, Fetch, Question, Task};
 use crate::body::Body;
 use crate::telemetry::record::CacheResult;
@@ -42,11 +43,22 @@ impl Errand {
             }
             Task::Head(question, stored) => {
                 if let Some(stored) = stored {
+                    if let Some(stale) = question.spared(&stored, &Method::HEAD, &response, now) {
+                        return (stale, CacheResult::Stale);
+                    }
                     question.freshen(&stored, &response, now);
                 }
                 (marked(response, Status::Forwarded(self.why)), self.result)
             }
-            Task::Fetch(fetch) => {
+            Task::Fetch(mut fetch) => {
+                if let Some(stored) = fetch.stored.as_ref()
+                    && let Some(stale) = fetch.question.spared(stored, &Method::GET, &response, now)
+                {
+                    if let Some(lead) = fetch.lead.take() {
+                        lead.fail(Arc::clone(stored), Stale::Failed);
+                    }
+                    return (stale, CacheResult::Stale);
+                }
                 let validated = response.status() == StatusCode::NOT_MODIFIED;
                 match fetch.stored.clone().filter(|_| validated && !fetch.relays_conditions) {
                     Some(stored) => {
@@ -74,12 +86,25 @@ impl Question {
             verbatim: vary.verbatim(&self.headers),
             vary,
             terms,
+            labels: Labels::read(&head, self.key.origin()),
             status,
             head,
             own_tag: false,
             stored_ns: now.mono_ns,
             epoch: self.epoch,
         }
+    }
+
+    /// The stale answer that spares the client an error of the origin, if one may (RFC 5861 §4).
+    fn spared(
+        &self,
+        stored: &Variant,
+        method: &Method,
+        response: &Response<Body>,
+        now: Now,
+    ) -> Option<Response<Body>> {
+        let status = response.status();
+        is_failure(status).then(|| self.stale(stored, method, Stale::Failed, now, Some(status)))?
     }
 
     /// A stored answer with the head of a later answer about the same bytes (RFC 9111 §4.3.4), and
@@ -184,11 +209,15 @@ impl Fetch {
                 (response, Status::NotStored(why, not_stored))
             }
         };
-        status.append_to(response.headers_mut());
-        match conditions {
-            Some(request) => conditional(response, &request, now).await,
-            None => response,
+        let mut value = status.value();
+        if let Some(request) = conditions {
+            response = conditional(response, &request, now).await;
+            if response.status() == StatusCode::NOT_MODIFIED {
+                value = status.value_after(StatusCode::OK);
+            }
         }
+        response.headers_mut().append(CACHE_STATUS, value);
+        response
     }
 
     /// Room for the body.

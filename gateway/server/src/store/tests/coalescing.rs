@@ -31,7 +31,7 @@ enum Came {
 impl Came {
     async fn of(recalled: Recalled) -> Self {
         match recalled {
-            Recalled::Answer { response, result } => {
+            Recalled::Answer { response, result, .. } => {
                 let status = response.headers()["cache-status"].to_str().expect("ASCII");
                 let status = status.to_owned();
                 let body = response.into_body().collect().await.expect("whole").to_bytes();
@@ -259,7 +259,7 @@ async fn a_leader_that_dies_elects_the_next_and_fails_nobody() {
 
 #[tokio::test]
 async fn a_body_that_fails_or_is_dropped_elects_the_next() {
-    local(async {
+    Box::pin(local(async {
         for fails in [true, false] {
             let kit = Rc::new(Kit::new());
             let lead = kit.errand("/", &[]).await;
@@ -282,7 +282,7 @@ async fn a_body_that_fails_or_is_dropped_elects_the_next() {
             drop(errand.remember(response(200, &[FRESH], "b"), kit.now()).await);
             assert_eq!(kit.hit(&[]).await.body, "b");
         }
-    })
+    }))
     .await;
 }
 

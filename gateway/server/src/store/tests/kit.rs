@@ -55,6 +55,10 @@ impl Got {
 pub(crate) fn rules() -> policy::Cache {
     policy::Cache {
         fresh_for: None,
+        heuristic: None,
+        stale_while_revalidate: None,
+        stale_if_error: None,
+        stale_if_shed: None,
         object_bytes_max: 1 << 20,
         key: policy::CacheKey::default(),
         store_set_cookie: false,
@@ -146,7 +150,7 @@ impl Kit {
     ) -> Got {
         let head = headers(head);
         let (response, result, asked) = match self.recall(method, path, &head).await {
-            Recalled::Answer { response, result } => (response, result, None),
+            Recalled::Answer { response, result, .. } => (response, result, None),
             Recalled::Forward(errand) => {
                 let mut forwarded = head.clone();
                 errand.prepare(&mut forwarded);
