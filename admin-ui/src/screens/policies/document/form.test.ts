@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { applied, NotEditable, valueAt } from "./edit";
-import { formOf, ROUTE_FIELDS, setReserved, setRoute, touched, withMode, type PolicyForm, type RouteField } from "./form";
+import { dropSignal, formOf, ROUTE_FIELDS, setReserved, setRoute, touched, withMode, type PolicyForm, type RouteField } from "./form";
 import { file, numbers } from "./sample";
 
 const FILES = 1_000;
@@ -123,6 +123,8 @@ it("writes each change where a person would", () => {
   expect(set("workers_enter", "90%")).toBe(replaced("enter: 85%", "enter: 90%"));
   expect(set("rps_burst", "40")).toBe(replaced("{ limit: 200 }", "{ limit: 200, burst: 40 }"));
   expect(set("cpu_enter", "80%")).toBe(replaced("      rps: { limit: 200 }\n", "      rps: { limit: 200 }\n      cpu: { enter: 80% }\n"));
+  expect(applied(MAIL, dropSignal(MAIL, "mail", "rps")!)).toBe(replaced("      rps: { limit: 200 }\n", ""));
+  expect(dropSignal(MAIL, "mail", "cpu")).toBeNull();
   expect(set("rps_limit", null)).toBe(replaced("      rps: { limit: 200 }\n", ""));
   expect(set("fresh_for", null)).toBe(replaced("    cache:\n      fresh_for: 30s\n", "    cache: {}\n"));
   expect(set("class", "bulk")).toBe(replaced("class: batch", "class: bulk"));

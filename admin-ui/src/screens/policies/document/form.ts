@@ -90,6 +90,11 @@ export function setReserved(text: string, name: string, reserved: string | null)
   return edit(text, ["functions", name, "reserved"], reserved === "" ? null : reserved, { order: ORDER });
 }
 
+/** What makes a route go without a signal's threshold. */
+export function dropSignal(text: string, route: string, signal: "rps" | "cpu" | "workers"): Edit | null {
+  return edit(text, ["routes", route, "admission", signal], null, { keep: KEEP });
+}
+
 /** Routes with thresholds whose admission, class or match differs between two texts: those a mode can be tried on. */
 export function touched(before: string, after: string): string[] {
   const [old, now] = [formOf(before), formOf(after)];
