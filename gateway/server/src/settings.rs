@@ -7,6 +7,7 @@ mod keys;
 mod load;
 mod problem;
 mod render;
+mod shared_store;
 mod substitute;
 mod values;
 pub(crate) mod written;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(crate) use keys::KEYS;
 pub use load::{Effective, FILE_DEFAULT, Written, load};
 pub use problem::{Provenance, SettingsProblem};
+pub use shared_store::{Secret, SharedStoreSettings, StoreAddress, Topology};
 
 /// The effective settings.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The shared cache's store.
     pub cache: CacheSettings,
+    /// What several gateways share.
+    pub redis: SharedStoreSettings,
     /// Draining.
     pub drain: DrainSettings,
     /// The access log.
@@ -93,8 +97,19 @@ pub struct Limits {
 /// The shared cache's store.
 #[derive(Clone, Debug)]
 pub struct CacheSettings {
+    /// Where it is kept. Default memory; Redis where one is named.
+    pub store: CacheStore,
     /// Bytes of the memory store, metadata included. Default 256 MiB.
     pub memory_bytes: u64,
+}
+
+/// Where the shared cache is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStore {
+    /// In this process.
+    Memory,
+    /// In Redis, with this process's memory as its first tier.
+    Redis,
 }
 
 /// Draining on SIGTERM.
@@ -146,7 +161,8 @@ impl Default for Settings {
             tls: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
-            cache: CacheSettings { memory_bytes: 256 << 20 },
+            cache: CacheSettings { store: CacheStore::Memory, memory_bytes: 256 << 20 },
+            redis: SharedStoreSettings::default(),
             drain: DrainSettings {
                 announce: Duration::from_secs(2),
                 limit: Duration::from_secs(30),

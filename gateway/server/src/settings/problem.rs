@@ -70,7 +70,10 @@ impl SettingsProblem {
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
         if let Provenance::File { line, .. } = self.place {
             let line = text.lines().nth(line as usize - 1).unwrap_or_default();
-            line.clone_into(&mut self.text);
+            // A line that may hold a password is not repeated where others read.
+            if !["redis", "password"].iter().any(|word| line.contains(word)) {
+                line.clone_into(&mut self.text);
+            }
         }
         self
     }

@@ -1,5 +1,7 @@
 //! From a call to what the cache does with it.
 
+mod further;
+
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
@@ -10,6 +12,7 @@ use sumun_policy::units::Name;
 use tokio::time::{Instant, timeout_at};
 use xxhash_rust::xxh3::xxh3_128;
 
+use self::further::Further;
 use super::answer::answer;
 use super::entry::{Record, Variant};
 use super::errand::{Fetch, Invalidation, Question, Task};
@@ -64,13 +67,15 @@ impl Cache {
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         match self.find(&call, now) {
             Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
-            _ if call.wishes.only_if_cached => Some(Recalled::Unavailable),
+            _ if call.wishes.only_if_cached && self.inner.second.is_none() => {
+                Some(Recalled::Unavailable)
+            }
             _ => None,
         }
     }
 
-    /// What to do with this call. Waits only for an identical call in flight, and for that at most
-    /// 10 s; cancel-safe.
+    /// What to do with this call. Waits for the second tier, at most for the deadline of an operation,
+    /// and for an identical call in flight, at most 10 s; cancel-safe.
     pub async fn recall(
         &self,
         asked: &Asked<'_>,
@@ -87,6 +92,19 @@ impl Cache {
         if let Found::Fresh(variant, age_ns) = &found {
             return call.hit(variant, *age_ns);
         }
+        // What is not coalesced looks in the second tier by itself, the rest in the lead of a flight.
+        let lone = call.wishes.only_if_cached
+            || *call.asked.method == Method::HEAD
+            || call.asked.headers.contains_key(RANGE);
+        let found = if lone && call.may_look_further(&found) {
+            match self.look_further(&call, now).await {
+                Some(Further::Fresh(variant, age_ns)) => return call.shared_hit(&variant, age_ns),
+                Some(Further::Old(variant)) => Found::Old(variant, Reason::Stale),
+                None => found,
+            }
+        } else {
+            found
+        };
         if call.wishes.only_if_cached {
             return Recalled::Unavailable;
         }
@@ -147,7 +165,7 @@ impl Cache {
 
     /// Nothing to serve: on to the origin, alone, in the lead, or after another's answer.
     async fn miss(&self, call: Call<'_>, found: Found, now: Now) -> Recalled {
-        let (why, result) = match &found {
+        let (mut why, mut result) = match &found {
             Found::Old(_, Reason::Stale) => (Forwarded::Stale, CacheResult::Stale),
             Found::Old(_, Reason::Request) => (Forwarded::Request, CacheResult::Stale),
             Found::Withheld => (Forwarded::Request, CacheResult::Miss),
@@ -160,7 +178,7 @@ impl Cache {
             _ => Vary::Nothing,
         };
         let withheld = matches!(found, Found::Withheld);
-        let stored = match found {
+        let mut stored = match found {
             Found::Old(variant, _) => Some(variant),
             _ => None,
         };
@@ -183,6 +201,20 @@ impl Cache {
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
         };
+        if lead.is_some() {
+            match self.look_further(&call, now).await {
+                Some(Further::Fresh(variant, age_ns)) => {
+                    let answered = call.shared_hit(&variant, age_ns);
+                    lead.into_iter().for_each(|lead| lead.land(Arc::clone(&variant)));
+                    return answered;
+                }
+                Some(Further::Old(variant)) => {
+                    stored = Some(variant);
+                    (why, result) = (Forwarded::Stale, CacheResult::Stale);
+                }
+                None => {}
+            }
+        }
         // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.
         let relays_conditions =
@@ -243,6 +275,7 @@ impl Cache {
         Question {
             inner: Arc::clone(&self.inner),
             epoch: self.inner.memory.epoch(),
+            mark: self.inner.mark(),
             headers: call.asked.headers.clone(),
             rules: call.rules.clone(),
             route: call.route.clone(),

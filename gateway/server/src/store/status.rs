@@ -46,6 +46,11 @@ pub(crate) enum Status {
         /// Seconds.
         ttl: i64,
     },
+    /// From the store that gateways share, with this many seconds of freshness left.
+    SharedHit {
+        /// Seconds.
+        ttl: i64,
+    },
     /// Another call's answer, waited for.
     Collapsed(Forwarded),
     /// The origin's answer.
@@ -63,6 +68,7 @@ impl Status {
     pub(crate) fn value(self) -> HeaderValue {
         let text = match self {
             Self::Hit { ttl } => format!("sumun; hit; ttl={ttl}"),
+            Self::SharedHit { ttl } => format!("sumun; hit; ttl={ttl}; detail=redis"),
             Self::Collapsed(why) => format!("sumun; fwd={}; collapsed", why.as_str()),
             Self::Forwarded(why) => format!("sumun; fwd={}", why.as_str()),
             Self::Stored(why) => format!("sumun; fwd={}; stored", why.as_str()),

@@ -35,7 +35,7 @@ pub(in super::super) fn invalidate_after(
     }
     let invalidate = |path_and_query: &str| {
         let resource = Resource { path_and_query, ..target };
-        inner.memory.invalidate(&Key::of_url(resource, rules));
+        inner.invalidate(&Key::of_url(resource, rules));
     };
     invalidate(target.path_and_query);
     for name in [LOCATION, CONTENT_LOCATION] {

@@ -1,0 +1,80 @@
+//! The look into the tier that gateways share, for what the first one lacks.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use sumun_engine::freshness::{Reason, Received, Vary, Verdict, assess, seconds_of};
+
+use super::super::answer::answer;
+use super::super::entry::{Draft, Variant};
+use super::super::redis::Found as Shared;
+use super::super::status::Status;
+use super::super::{Cache, Now, Recalled};
+use super::{Call, Found};
+use crate::telemetry::record::CacheResult;
+
+/// What the second tier has for a call.
+pub(super) enum Further {
+    /// Serve this; its age in ns.
+    Fresh(Arc<Variant>, u64),
+    /// Ask the origin about this first.
+    Old(Arc<Variant>),
+}
+
+impl Cache {
+    /// Looks in the second tier, where there is one; what is found there is kept in the first.
+    pub(super) async fn look_further(&self, call: &Call<'_>, now: Now) -> Option<Further> {
+        let second = self.inner.second.as_ref()?;
+        // From before the look: a purge that comes during it hits what it finds.
+        let epoch = self.inner.memory.epoch();
+        let found = second.find(&call.key, call.route, call.asked.headers).await?;
+        let variant = call.variant(found, epoch, now)?;
+        let variant = Arc::new(variant);
+        self.inner.memory.put(&call.key, &variant);
+        let age_ns = variant.terms.initial_age_ns;
+        match variant.terms.judge(age_ns, &call.wishes) {
+            Verdict::Serve => Some(Further::Fresh(variant, age_ns)),
+            Verdict::Ask(_) => Some(Further::Old(variant)),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// Whether the second tier may have something better than what the first one has.
+    pub(super) fn may_look_further(&self, found: &Found) -> bool {
+        !self.wishes.no_store && !matches!(found, Found::Withheld | Found::Old(_, Reason::Request))
+    }
+
+    pub(super) fn shared_hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
+        let status = Status::SharedHit { ttl: variant.terms.ttl_seconds(age_ns) };
+        let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
+        Recalled::Answer { response, result: CacheResult::Hit }
+    }
+
+    /// An entry as if its answer had come just now with the age that it has.
+    ///
+    /// The terms are made anew, by this gateway's policy: what it would not store it does not serve.
+    fn variant(&self, found: Shared, epoch: u64, now: Now) -> Option<Variant> {
+        let Shared { entry, age_ns } = found;
+        let received = Received { wall_s: seconds_of(now.wall), delay_ns: 0 };
+        let head = &entry.head;
+        let request: &HeaderMap = self.asked.headers;
+        let mut terms = assess(request, entry.status, head, self.rules, received).ok()?;
+        terms.initial_age_ns = terms.initial_age_ns.max(age_ns);
+        let vary = Vary::read(head);
+        let draft = Draft {
+            route: self.route.clone(),
+            values: entry.values.into_vec(),
+            verbatim: vary.verbatim(request),
+            vary,
+            terms,
+            status: entry.status,
+            own_tag: entry.own_tag,
+            stored_ns: now.mono_ns,
+            epoch,
+            mark: entry.mark,
+            head: entry.head,
+        };
+        Some(draft.with_body(entry.body))
+    }
+}
