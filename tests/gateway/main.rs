@@ -27,6 +27,7 @@ mod log;
 mod memory;
 mod path;
 mod quota;
+mod redis;
 mod reload;
 mod tls;
 mod upgrade;

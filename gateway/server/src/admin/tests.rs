@@ -20,7 +20,7 @@ use sumun_engine::time::Moment;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use super::watch::{Bounds, CacheFigures, Metrics, Purge, Quantiles, RouteFigures};
+use super::watch::{Bounds, CacheFigures, Metrics, Purge, Quantiles, RouteFigures, StoreFigures};
 use super::*;
 use crate::reload::{Apply, Source};
 
@@ -100,6 +100,10 @@ impl Watch for Watched {
 
     fn cache(&self) -> CacheFigures {
         CacheFigures { entries: 4, bytes: 5, bytes_max: 6, hits: 3, misses: 1 }
+    }
+
+    fn shared_store(&self) -> Option<StoreFigures> {
+        None
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {

@@ -45,6 +45,9 @@ pub trait Watch: Send + Sync + 'static {
     /// What the shared cache holds.
     fn cache(&self) -> CacheFigures;
 
+    /// The store that gateways share; `None` where everything is kept in this process.
+    fn shared_store(&self) -> Option<StoreFigures>;
+
     /// Forgets stored answers; returns how many entries went, where the store can tell.
     fn purge(&self, what: &Purge) -> Option<u64>;
 }
@@ -117,6 +120,21 @@ pub struct CacheFigures {
     pub hits: u64,
     /// Calls that the cache could not answer.
     pub misses: u64,
+}
+
+/// The store that gateways share.
+#[derive(Clone, Debug)]
+pub struct StoreFigures {
+    /// Whether it is used now.
+    pub up: bool,
+    /// For how long that has been so.
+    pub since: Duration,
+    /// Why it is not used.
+    pub reason: Option<String>,
+    /// Purges that it does not know of yet.
+    pub purges_pending: usize,
+    /// Bytes of answers that wait to be written to it.
+    pub queued_bytes: u64,
 }
 
 /// What to forget.

@@ -12,13 +12,15 @@ use sumun_policy::units::Name;
 
 use super::Gateway;
 use crate::admin::watch::{
-    Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, RouteFigures, Watch,
+    Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, RouteFigures, StoreFigures, Watch,
 };
 use crate::authority;
 use crate::core::Shared;
 use crate::reload::Reload;
 use crate::store::Resource;
-use crate::telemetry::gauges::{FunctionState, Gauges, LiveState, RouteState, SignalState};
+use crate::telemetry::gauges::{
+    FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
+};
 use crate::telemetry::{Telemetry, exposition};
 
 /// The running gateway, seen from outside the data path.
@@ -82,6 +84,12 @@ impl Gauges for Running {
                 throttled: view.throttled,
             }
         });
+        let stores = self.shared.cache.second_tier().into_iter().map(|tier| StoreState {
+            store: "redis",
+            up: tier.up,
+            ops: tier.ops.counts,
+            durations: tier.ops.durations,
+        });
         LiveState {
             routes: routes.collect(),
             signals: signals.collect(),
@@ -90,6 +98,7 @@ impl Gauges for Running {
             policy_ok: status.ok,
             policy_revision: snapshot.revision,
             connections: self.shared.connections.load(Ordering::Relaxed) as u64,
+            stores: stores.collect(),
         }
     }
 }
@@ -171,6 +180,17 @@ impl Watch for Running {
             }
         }
         figures
+    }
+
+    fn shared_store(&self) -> Option<StoreFigures> {
+        let tier = self.shared.cache.second_tier()?;
+        Some(StoreFigures {
+            up: tier.up,
+            since: tier.since,
+            reason: tier.reason,
+            purges_pending: tier.purges_pending,
+            queued_bytes: tier.queued_bytes,
+        })
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {

@@ -43,6 +43,7 @@ fn live() -> LiveState {
         policy_ok: true,
         policy_revision: 7,
         connections: 64,
+        stores: Vec::new(),
     }
 }
 
