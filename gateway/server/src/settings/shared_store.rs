@@ -214,9 +214,10 @@ impl fmt::Display for StoreAddress {
         }
         for (at, (host, port)) in self.nodes.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            match host.contains(':') {
-                true => write!(f, "{comma}[{host}]:{port}")?,
-                false => write!(f, "{comma}{host}:{port}")?,
+            if host.contains(':') {
+                write!(f, "{comma}[{host}]:{port}")?;
+            } else {
+                write!(f, "{comma}{host}:{port}")?;
             }
         }
         if let Topology::Sentinel { master } = &self.topology {

@@ -201,11 +201,12 @@ impl Cache {
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
         };
-        if lead.is_some() {
+        let mut lead = lead;
+        if let Some(leading) = lead.take() {
             match self.look_further(&call, now).await {
                 Some(Further::Fresh(variant, age_ns)) => {
                     let answered = call.shared_hit(&variant, age_ns);
-                    lead.into_iter().for_each(|lead| lead.land(Arc::clone(&variant)));
+                    leading.land(variant);
                     return answered;
                 }
                 Some(Further::Old(variant)) => {
@@ -214,6 +215,7 @@ impl Cache {
                 }
                 None => {}
             }
+            lead = Some(leading);
         }
         // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.

@@ -335,9 +335,12 @@ fn certificates(file: &Path) -> Result<TlsCertificates, LinkError> {
 fn addresses(address: &StoreAddress) -> Vec<ConnectionAddr> {
     let nodes = address.nodes.iter().cloned();
     nodes
-        .map(|(host, port)| match address.tls {
-            true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-            false => ConnectionAddr::Tcp(host, port),
+        .map(|(host, port)| {
+            if address.tls {
+                ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+            } else {
+                ConnectionAddr::Tcp(host, port)
+            }
         })
         .collect()
 }

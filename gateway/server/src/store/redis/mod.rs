@@ -96,6 +96,17 @@ pub(crate) struct Found {
     pub(crate) age_ns: u64,
 }
 
+/// What stands under one key.
+enum Look {
+    Nothing,
+    /// An answer, and its age in ns.
+    Answer(Box<Entry>, u64),
+    /// Which fields select among the answers.
+    Vary(Box<str>),
+    /// Something that can't be read.
+    Unusable,
+}
+
 // === impl Tier ===
 
 impl Tier {
@@ -146,7 +157,7 @@ impl Tier {
         let begun_ns = self.now_ns();
         let found = tokio::time::timeout(self.settings.timeout, async {
             match self.read(&link, key_hash(key, route, None)).await? {
-                Some((Stored::Vary(names), _)) => {
+                Look::Vary(names) => {
                     let chosen = Chosen::of(&names, request);
                     self.read(&link, key_hash(key, route, Some(&chosen))).await
                 }
@@ -156,12 +167,12 @@ impl Tier {
         let found = found.await.unwrap_or(Err(LinkError::Timeout(self.settings.timeout)));
         let took_ns = self.now_ns().saturating_sub(begun_ns);
         let (result, found) = match found {
-            Ok(None) => (OpResult::Miss, None),
-            Ok(Some((Stored::Answer(entry), age_ns))) if self.fits(&entry, key, route, request) => {
+            Ok(Look::Nothing) => (OpResult::Miss, None),
+            Ok(Look::Answer(entry, age_ns)) if self.fits(&entry, key, route, request) => {
                 let age_ns = age_ns.saturating_add(took_ns);
                 (OpResult::Ok, Some(Found { entry: *entry, age_ns }))
             }
-            Ok(Some(_)) => (OpResult::Unusable, None),
+            Ok(_) => (OpResult::Unusable, None),
             Err(error) => (error.result(), self.blame(&link, &error)),
         };
         if !matches!(result, OpResult::Timeout | OpResult::Error) {
@@ -171,8 +182,8 @@ impl Tier {
         found
     }
 
-    /// What stands under one key, and its age by Redis' own clock, ns.
-    async fn read(&self, link: &Link, hash: u128) -> Result<Option<(Stored, u64)>, LinkError> {
+    /// What stands under one key.
+    async fn read(&self, link: &Link, hash: u128) -> Result<Look, LinkError> {
         let name = self.key_name(hash);
         let mut commands = pipe();
         // Not more than an entry can have, whatever somebody else put there.
@@ -181,23 +192,17 @@ impl Tier {
         let asked = link.read.ask_all(&commands, self.settings.timeout);
         let (bytes, left_ms): (Vec<u8>, i64) = asked.await?;
         if bytes.is_empty() {
-            return Ok(None);
+            return Ok(Look::Nothing);
         }
-        let unreadable = Stored::Vary("".into());
-        let age_ns = |entry: &Entry| {
-            let left_ms = u64::try_from(left_ms).ok()?;
-            let age_ms = entry.age_ms.checked_add(entry.kept_ms.checked_sub(left_ms)?)?;
-            age_ms.checked_mul(1_000_000)
-        };
-        Ok(Some(match decode(&bytes) {
-            Some(Stored::Answer(entry)) => match age_ns(&entry) {
-                Some(age_ns) => (Stored::Answer(entry), age_ns),
+        Ok(match decode(&bytes) {
+            Some(Stored::Answer(entry)) => match age_ns(&entry, left_ms) {
+                Some(age_ns) => Look::Answer(entry, age_ns),
                 // Kept longer than it was written for, or for ever: not by us.
-                None => (unreadable, 0),
+                None => Look::Unusable,
             },
-            Some(vary) => (vary, 0),
-            None => (unreadable, 0),
-        }))
+            Some(Stored::Vary(names)) => Look::Vary(names),
+            None => Look::Unusable,
+        })
     }
 
     /// Whether an entry is what its key says, for this request, and not purged.
@@ -266,6 +271,12 @@ impl Tier {
     fn now_ns(&self) -> u64 {
         self.clock.now().nanos()
     }
+}
+
+/// How old an entry is that has this long left, by Redis' own clock: the gateways' need not agree.
+fn age_ns(entry: &Entry, left_ms: i64) -> Option<u64> {
+    let passed_ms = entry.kept_ms.checked_sub(u64::try_from(left_ms).ok()?)?;
+    entry.age_ms.checked_add(passed_ms)?.checked_mul(1_000_000)
 }
 
 /// The error and what it came from, in one line.
