@@ -12,7 +12,7 @@ use sumun_policy::units::Name;
 use tokio::time::{Instant, timeout_at};
 use xxhash_rust::xxh3::xxh3_128;
 
-use self::further::Further;
+use self::further::Led;
 use super::answer::answer;
 use super::entry::{Record, Variant};
 use super::errand::{Fetch, Invalidation, Question, Task};
@@ -92,18 +92,9 @@ impl Cache {
         if let Found::Fresh(variant, age_ns) = &found {
             return call.hit(variant, *age_ns);
         }
-        // What is not coalesced looks in the second tier by itself, the rest in the lead of a flight.
-        let lone = call.wishes.only_if_cached
-            || *call.asked.method == Method::HEAD
-            || call.asked.headers.contains_key(RANGE);
-        let found = if lone && call.may_look_further(&found) {
-            match self.look_further(&call, now).await {
-                Some(Further::Fresh(variant, age_ns)) => return call.shared_hit(&variant, age_ns),
-                Some(Further::Old(variant)) => Found::Old(variant, Reason::Stale),
-                None => found,
-            }
-        } else {
-            found
+        let found = match self.look_alone(&call, found, now).await {
+            Ok(answer) => return answer,
+            Err(found) => found,
         };
         if call.wishes.only_if_cached {
             return Recalled::Unavailable;
@@ -201,22 +192,17 @@ impl Cache {
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
         };
-        let mut lead = lead;
-        if let Some(leading) = lead.take() {
-            match self.look_further(&call, now).await {
-                Some(Further::Fresh(variant, age_ns)) => {
-                    let answered = call.shared_hit(&variant, age_ns);
-                    leading.land(variant);
-                    return answered;
+        let lead = match lead {
+            None => None,
+            Some(lead) => match self.lead_further(&call, lead, now).await {
+                Led::Answer(answer) => return *answer,
+                Led::Ask(lead, None) => Some(lead),
+                Led::Ask(lead, old) => {
+                    (stored, why, result) = (old, Forwarded::Stale, CacheResult::Stale);
+                    Some(lead)
                 }
-                Some(Further::Old(variant)) => {
-                    stored = Some(variant);
-                    (why, result) = (Forwarded::Stale, CacheResult::Stale);
-                }
-                None => {}
-            }
-            lead = Some(leading);
-        }
+            },
+        };
         // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.
         let relays_conditions =

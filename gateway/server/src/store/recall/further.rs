@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::header::RANGE;
+use http::{HeaderMap, Method};
 use sumun_engine::freshness::{Reason, Received, Vary, Verdict, assess, seconds_of};
 
 use super::super::answer::answer;
 use super::super::entry::{Draft, Variant};
+use super::super::flight::Lead;
 use super::super::redis::Found as Shared;
 use super::super::status::Status;
 use super::super::{Cache, Now, Recalled};
@@ -14,16 +16,57 @@ use super::{Call, Found};
 use crate::telemetry::record::CacheResult;
 
 /// What the second tier has for a call.
-pub(super) enum Further {
+enum Further {
     /// Serve this; its age in ns.
     Fresh(Arc<Variant>, u64),
     /// Ask the origin about this first.
     Old(Arc<Variant>),
 }
 
+/// How a look in the lead of a flight ended.
+pub(super) enum Led {
+    /// With an answer, also for those who wait.
+    Answer(Box<Recalled>),
+    /// On to the origin, perhaps with something to revalidate.
+    Ask(Lead, Option<Arc<Variant>>),
+}
+
 impl Cache {
+    /// What is not coalesced looks in the second tier by itself, the rest in the lead of a flight.
+    pub(super) async fn look_alone(
+        &self,
+        call: &Call<'_>,
+        found: Found,
+        now: Now,
+    ) -> Result<Recalled, Found> {
+        let alone = call.wishes.only_if_cached
+            || *call.asked.method == Method::HEAD
+            || call.asked.headers.contains_key(RANGE);
+        if !alone || !call.may_look_further(&found) {
+            return Err(found);
+        }
+        match self.look_further(call, now).await {
+            Some(Further::Fresh(variant, age_ns)) => Ok(call.shared_hit(&variant, age_ns)),
+            Some(Further::Old(variant)) => Err(Found::Old(variant, Reason::Stale)),
+            None => Err(found),
+        }
+    }
+
+    /// A look in the lead of a flight; what is found fresh is also for those who wait.
+    pub(super) async fn lead_further(&self, call: &Call<'_>, lead: Lead, now: Now) -> Led {
+        match self.look_further(call, now).await {
+            Some(Further::Fresh(variant, age_ns)) => {
+                let answered = call.shared_hit(&variant, age_ns);
+                lead.land(variant);
+                Led::Answer(Box::new(answered))
+            }
+            Some(Further::Old(variant)) => Led::Ask(lead, Some(variant)),
+            None => Led::Ask(lead, None),
+        }
+    }
+
     /// Looks in the second tier, where there is one; what is found there is kept in the first.
-    pub(super) async fn look_further(&self, call: &Call<'_>, now: Now) -> Option<Further> {
+    async fn look_further(&self, call: &Call<'_>, now: Now) -> Option<Further> {
         let second = self.inner.second.as_ref()?;
         // From before the look: a purge that comes during it hits what it finds.
         let epoch = self.inner.memory.epoch();
@@ -41,11 +84,11 @@ impl Cache {
 
 impl Call<'_> {
     /// Whether the second tier may have something better than what the first one has.
-    pub(super) fn may_look_further(&self, found: &Found) -> bool {
+    fn may_look_further(&self, found: &Found) -> bool {
         !self.wishes.no_store && !matches!(found, Found::Withheld | Found::Old(_, Reason::Request))
     }
 
-    pub(super) fn shared_hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
+    fn shared_hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::SharedHit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
         Recalled::Answer { response, result: CacheResult::Hit }
