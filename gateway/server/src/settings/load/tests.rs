@@ -279,3 +279,12 @@ fn a_password_is_neither_printed_nor_in_a_problem() {
     let printed: Vec<_> = problems.iter().map(SettingsProblem::render).collect();
     assert!(!printed.concat().contains("canary"), "{printed:?}");
 }
+
+#[test]
+fn the_line_of_a_user_is_never_quoted() {
+    let folder = Folder::with("admin:\n  users:\n    - jane:editor:my password\n");
+    let problems = folder.load(&[], &[]).unwrap_err();
+    let shown: String = problems.iter().map(SettingsProblem::render).collect();
+    assert!(shown.contains(":3:5: the password of `jane`"), "{shown}");
+    assert!(!shown.contains("my password"), "{shown}");
+}
