@@ -11,6 +11,39 @@ async fn tls_a_user_with_few_rights_and_a_database_of_its_own() {
     fs::write(path("key"), identity.signing_key.serialize_pem()).expect("written");
     fs::write(path("password"), "canary-7\n").expect("written");
     let (cert, key) = (path("cert"), path("key"));
+    let (redis, tls_port) = behind_tls(&cert, &key).await;
+    let origin = origin().await;
+    let url = format!("rediss://127.0.0.1:{tls_port}/3");
+    let login = format!(
+        ", ca: {cert}, user: gateway, password: \"${{file:{}}}\", prefix: \"mail:\"",
+        path("password")
+    );
+    let one = unconnected(&origin, &url, &login).await;
+    let other = unconnected(&origin, &url, &login).await;
+    used(&one).await;
+    used(&other).await;
+    let host = [("host", "shared.test")];
+    let old = one.call("GET", "/a", &host, b"").await.text();
+    written(&one, 1.0).await;
+    assert!(is_from_redis(&other.call("GET", "/a", &host, b"").await));
+    assert_eq!(redis.ask(&["DBSIZE"]), "0");
+    assert_eq!(redis.ask(&["-n", "3", "DBSIZE"]), "2");
+    one.call("POST", "/a", &host, b"x").await;
+    eventually("purged", DEADLINE, async || {
+        let theirs = other.call("GET", "/a", &host, b"").await;
+        if theirs.text() == old { Err(theirs) } else { Ok(()) }
+    })
+    .await;
+    let shown = one.metrics().await;
+    assert!(!format!("{shown:?}").contains("canary"), "a password in the metrics");
+
+    let wrong = login.replace(&path("password"), &path("cert"));
+    assert_refused(&origin, &url, &wrong, "authentication").await;
+    assert_refused(&origin, &url, ", user: gateway, password: canary-7", "certificate").await;
+}
+
+/// A server with a user of few rights, who may only touch `mail:*`, and its port for TLS.
+async fn behind_tls(cert: &str, key: &str) -> (Redis, u16) {
     let redis = Redis::with(
         &[
             "--user",
@@ -49,54 +82,27 @@ async fn tls_a_user_with_few_rights_and_a_database_of_its_own() {
     )
     .await;
     for (name, value) in
-        [("tls-cert-file", &cert), ("tls-key-file", &key), ("tls-ca-cert-file", &cert)]
+        [("tls-cert-file", cert), ("tls-key-file", key), ("tls-ca-cert-file", cert)]
     {
         redis.ask(&["CONFIG", "SET", name, value]);
     }
     let tls_port = Redis::start().await.port(); // free once that one is dropped
     redis.ask(&["CONFIG", "SET", "tls-auth-clients", "no"]);
     redis.ask(&["CONFIG", "SET", "tls-port", &tls_port.to_string()]);
+    (redis, tls_port)
+}
 
-    let origin = origin().await;
-    let url = format!("rediss://127.0.0.1:{tls_port}/3");
-    let login = format!(
-        ", ca: {cert}, user: gateway, password: \"${{file:{}}}\", prefix: \"mail:\"",
-        path("password")
-    );
-    let one = unconnected(&origin, &url, &login).await;
-    let other = unconnected(&origin, &url, &login).await;
-    used(&one).await;
-    used(&other).await;
-    let host = [("host", "shared.test")];
-    let old = one.call("GET", "/a", &host, b"").await.text();
-    written(&one, 1.0).await;
-    assert!(is_from_redis(&other.call("GET", "/a", &host, b"").await));
-    assert_eq!(redis.ask(&["DBSIZE"]), "0");
-    assert_eq!(redis.ask(&["-n", "3", "DBSIZE"]), "2");
-    one.call("POST", "/a", &host, b"x").await;
-    eventually("purged", DEADLINE, async || {
-        let theirs = other.call("GET", "/a", &host, b"").await;
-        if theirs.text() == old { Err(theirs) } else { Ok(()) }
+/// What Redis does not let in, or nobody vouches for, is said and not used; calls go on.
+async fn assert_refused(origin: &Upstream, url: &str, settings: &str, why: &str) {
+    let refused = unconnected(origin, url, settings).await;
+    eventually("the reason is said", DEADLINE, async || {
+        let store = refused.admin_get("/api/v1/status").await["stores"]["redis"].clone();
+        let text = store.to_string();
+        assert!(!text.contains("canary"), "{text}");
+        if text.to_lowercase().contains(why) { Ok(()) } else { Err(text) }
     })
     .await;
-    let shown = one.metrics().await;
-    assert!(!format!("{shown:?}").contains("canary"), "a password in the metrics");
-
-    // A certificate that nobody vouches for, and a password that is wrong, are said and not used.
-    let wrong = login.replace(&path("password"), &path("cert"));
-    for (more, why) in
-        [(wrong.as_str(), "authentication"), (", user: gateway, password: canary-7", "certificate")]
-    {
-        let refused = unconnected(&origin, &url, more).await;
-        eventually("the reason is said", DEADLINE, async || {
-            let store = refused.admin_get("/api/v1/status").await["stores"]["redis"].clone();
-            let text = store.to_string();
-            assert!(!text.contains("canary"), "{text}");
-            if text.to_lowercase().contains(&why.to_lowercase()) { Ok(()) } else { Err(text) }
-        })
-        .await;
-        assert_eq!(refused.get("/a").await.status, 200);
-    }
+    assert_eq!(refused.get("/a").await.status, 200);
 }
 
 #[tokio::test]
