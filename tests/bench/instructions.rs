@@ -33,6 +33,7 @@ use sumun::telemetry::{CoreTelemetry, Telemetry, TelemetrySettings};
 use sumun::upstream::Pools;
 use sumun_engine::rate::{Bucket, Rate};
 use sumun_engine::{Live, Moment, Route, Snapshot};
+use sumun_policy::policy::Class;
 
 /// The gateway's own allocator: it is part of what a call costs.
 #[global_allocator]
@@ -302,6 +303,9 @@ fn settle(count: u64) {
         version: Version::HTTP_11,
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         status: 200,
+        class: Class::Default,
+        class_asked: None,
+        caller: None,
         refusal: None,
         shed: None,
         shadow: None,

@@ -13,7 +13,7 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 15] = [
+pub(crate) const METRICS: [&str; 16] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "sumun_admission_total",
@@ -27,6 +27,7 @@ pub(crate) const METRICS: [&str; 15] = [
     "sumun_policy_revision",
     "sumun_signal",
     "sumun_signal_age_seconds",
+    "sumun_signal_findings",
     "sumun_spans_dropped_total",
     "sumun_threshold",
 ];

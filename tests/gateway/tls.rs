@@ -15,21 +15,26 @@ use tokio_rustls::client::TlsStream;
 
 use crate::policies;
 
-type Identity = rcgen::CertifiedKey<rcgen::KeyPair>;
+pub(crate) type Identity = rcgen::CertifiedKey<rcgen::KeyPair>;
 
-fn identity(name: &str) -> Identity {
+pub(crate) fn identity(name: &str) -> Identity {
     rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("a certificate")
 }
 
 /// Writes an identity as PEM files into a folder.
-fn write(identity: &Identity, folder: &TempDir, name: &str) {
+pub(crate) fn write(identity: &Identity, folder: &TempDir, name: &str) {
     let path = |end: &str| folder.path().join(format!("{name}.{end}"));
     fs::write(path("cert"), identity.cert.pem()).expect("written");
     fs::write(path("key"), identity.signing_key.serialize_pem()).expect("written");
 }
 
 /// A gateway with this identity; `more` are more keys of `tls`.
-async fn secured(upstream: &Upstream, server: &Identity, folder: &TempDir, more: &str) -> Sumun {
+pub(crate) async fn secured(
+    upstream: &Upstream,
+    server: &Identity,
+    folder: &TempDir,
+    more: &str,
+) -> Sumun {
     write(server, folder, "server");
     let path = folder.path().display();
     Sumun::with()
@@ -40,7 +45,7 @@ async fn secured(upstream: &Upstream, server: &Identity, folder: &TempDir, more:
 }
 
 /// A handshake that trusts `server` only and offers one protocol.
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     server: &Identity,
     client: Option<&Identity>,
@@ -69,7 +74,7 @@ async fn connect(
 }
 
 /// One GET over HTTP/1.1; the head of the answer.
-async fn exchange(stream: &mut TlsStream<TcpStream>) -> std::io::Result<Head> {
+pub(crate) async fn exchange(stream: &mut TlsStream<TcpStream>) -> std::io::Result<Head> {
     stream.write_all(b"GET /x HTTP/1.1\r\nhost: gateway.test\r\n\r\n").await?;
     let mut bytes = Vec::new();
     loop {

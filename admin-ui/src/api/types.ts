@@ -188,7 +188,8 @@ export interface Finding {
   severity: string;
   endpoint: string;
   seen: string;
-  effect: string;
+  signal: string;
+  meanwhile: string;
   remedy: string;
 }
 

@@ -131,6 +131,11 @@ impl Endpoint {
         self.in_flight.load(Acquire)
     }
 
+    /// Whether it ever told its load, by a scrape or a response header.
+    pub fn was_heard(&self) -> bool {
+        [&self.busy, &self.max, &self.cpu].iter().any(|gauge| gauge.last().is_some())
+    }
+
     /// What it is doing.
     pub fn view(&self, now: Moment) -> EndpointView {
         let state = match self.probe_at.load(Acquire) {

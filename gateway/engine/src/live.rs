@@ -17,6 +17,7 @@ use sumun_policy::units::Name;
 use crate::admission::lane::LaneState;
 use crate::endpoint::Endpoint;
 use crate::quota::{FunctionState, Pool};
+use crate::rate::callers::CALLERS_MAX;
 use crate::signals::{Gauge, Reading};
 use crate::time::Moment;
 use crate::upstream::UpstreamState;
@@ -31,6 +32,7 @@ pub struct Live {
 struct Inner {
     own_cpu: Arc<Gauge>,
     pool: Arc<Pool>,
+    callers_max: usize,
     entries: Mutex<Entries>,
 }
 
@@ -51,8 +53,14 @@ pub(crate) struct Entries {
 impl Live {
     /// The state of a gateway that has seen nothing yet.
     pub fn new() -> Self {
+        Self::with_callers_max(CALLERS_MAX)
+    }
+
+    /// The same, with another bound on the callers that are remembered of one route (at least 1).
+    pub fn with_callers_max(callers_max: usize) -> Self {
         Self {
             inner: Arc::new(Inner {
+                callers_max,
                 own_cpu: Arc::new(Gauge::new()),
                 pool: Arc::new(Pool::new(policy::Pool::default())),
                 entries: Mutex::new(Entries::default()),
@@ -80,6 +88,10 @@ impl Live {
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.inner.pool
+    }
+
+    pub(crate) fn callers_max(&self) -> usize {
+        self.inner.callers_max
     }
 
     pub(crate) fn entries(&self) -> &Mutex<Entries> {

@@ -6,6 +6,8 @@
 //! `w` at most `burst + w × limit`. The spacing is rounded *up* to whole nanoseconds: never over
 //! the limit, and at the highest limit (1,000,000/s) at most 0.1 % under it.
 
+pub mod callers;
+
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -27,6 +29,11 @@ impl Rate {
         let interval_ns = (1e9 / limit.clamp(0.001, 1e6)).ceil() as u64;
         let window_ns = interval_ns.saturating_mul(u64::from(burst.max(1)));
         Self { interval_ns, window_ns }
+    }
+
+    /// Spacing of calls at the sustained rate, nanoseconds.
+    pub(crate) fn interval_ns(self) -> u64 {
+        self.interval_ns
     }
 }
 
@@ -59,16 +66,20 @@ impl Bucket {
         if from == to {
             return;
         }
-        let rescaled = |arrival: u64| {
-            let spent_ns = arrival.saturating_sub(now.nanos()).min(from.window_ns);
-            let spent = u128::from(spent_ns) * u128::from(to.window_ns);
-            // Rounded up, so that a reload never gives anything back.
-            let spent_ns = spent.div_ceil(u128::from(from.window_ns.max(1)));
-            Some(now.plus(Duration::from_nanos(spent_ns as u64)).nanos())
-        };
         // The closure always answers, so the update cannot fail.
-        let _ = self.arrival_ns.fetch_update(Relaxed, Relaxed, rescaled);
+        let _ = self
+            .arrival_ns
+            .fetch_update(Relaxed, Relaxed, |arrival| Some(rescaled(arrival, from, to, now)));
     }
+}
+
+/// An arrival time that leaves the same share of another rate's bucket spent.
+fn rescaled(arrival_ns: u64, from: Rate, to: Rate, now: Moment) -> u64 {
+    let spent_ns = arrival_ns.saturating_sub(now.nanos()).min(from.window_ns);
+    let spent = u128::from(spent_ns) * u128::from(to.window_ns);
+    // Rounded up, so that a reload never gives anything back.
+    let spent_ns = spent.div_ceil(u128::from(from.window_ns.max(1)));
+    now.plus(Duration::from_nanos(spent_ns as u64)).nanos()
 }
 
 fn next_arrival(rate: Rate, arrival_ns: u64, now: Moment) -> Result<u64, Duration> {

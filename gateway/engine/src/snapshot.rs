@@ -57,7 +57,10 @@ impl Snapshot {
         let lanes: HashMap<&Name, Arc<Lane>> = policy
             .routes
             .iter()
-            .map(|(name, route)| (name, Arc::new(Lane::new(route, entries.lane(name), now))))
+            .map(|(name, route)| {
+                let (state, callers_max) = (entries.lane(name), live.callers_max());
+                (name, Arc::new(Lane::new(route, state, callers_max, now)))
+            })
             .collect();
         let upstreams = upstreams(&policy, &lanes, generation, &mut entries, live, now);
         let routes = routes(&policy, &lanes, &upstreams, &functions);

@@ -23,6 +23,7 @@
 
 mod check;
 mod diff;
+mod point;
 pub mod policy;
 pub mod problem;
 mod raw;
@@ -31,6 +32,7 @@ pub mod units;
 
 pub use check::{FILES_MAX, FOLDER_BYTES_MAX, check, check_bytes};
 pub use diff::diff;
+pub use point::problem_at;
 pub use policy::Policy;
 pub use problem::Problem;
 pub use raw::FILE_BYTES_MAX;

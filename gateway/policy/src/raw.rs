@@ -13,7 +13,7 @@ mod node;
 mod read;
 
 pub(crate) use fields::{Fields, Located, closest};
-pub(crate) use node::{Findings, Place, Source, Spot};
+pub(crate) use node::{Findings, Place, Source, Spot, Value};
 pub(crate) use read::read;
 
 /// Largest policy file, bytes. A policy of a thousand routes is about 300 KiB.

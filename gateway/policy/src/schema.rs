@@ -71,8 +71,7 @@ fn of_key(key: &Key, definitions: &mut Map<String, Value>) -> Map<String, Value>
 }
 
 fn of_word(word: &Word) -> String {
-    let not_yet = if word.not_yet { " (not yet supported)" } else { "" };
-    format!("`{}`: {}{not_yet}", word.name, word.about)
+    format!("`{}`: {}", word.name, word.about)
 }
 
 fn of_shape(shape: &Shape, definitions: &mut Map<String, Value>) -> Map<String, Value> {

@@ -70,6 +70,9 @@ pub struct CheckArgs {
     /// How to print problems
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+    /// Also read the load signals of each upstream, as the gateway would, and say what is wrong
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// How problems are printed.

@@ -16,6 +16,8 @@ use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::task::TaskTracker;
 
+use crate::callers::Callers;
+use crate::callers::token::Tokens;
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
 use crate::drain::Drain;
@@ -31,6 +33,8 @@ pub struct Shared {
     pub settings: Settings,
     /// The time.
     pub clock: Clock,
+    /// Tells callers apart.
+    pub callers: Callers,
     /// The policy in force, replaced whole.
     pub plan: ArcSwap<Plan>,
     /// The shared cache.
@@ -65,6 +69,8 @@ pub struct Core {
     pub connections: TaskTracker,
     /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
     pub via: [HeaderValue; 2],
+    /// What it knows of callers' tokens.
+    pub tokens: RefCell<Tokens>,
     plan: RefCell<Rc<CorePlan>>,
 }
 
@@ -79,7 +85,16 @@ impl Core {
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
         });
-        Self { shared, telemetry, deadlines, pools, connections: TaskTracker::new(), via, plan }
+        Self {
+            shared,
+            telemetry,
+            deadlines,
+            pools,
+            connections: TaskTracker::new(),
+            via,
+            tokens: RefCell::default(),
+            plan,
+        }
     }
 
     /// Now.

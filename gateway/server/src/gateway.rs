@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 pub use self::addresses::Addresses;
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
+use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::core::Shared;
 use crate::drain::Drain;
@@ -34,6 +35,7 @@ use crate::listen;
 use crate::plan::Plan;
 use crate::reload::{LoadedPolicy, Reload, Source};
 use crate::sense::Sense;
+use crate::sense::charts::Charts;
 use crate::sense::cpu::CpuMeter;
 use crate::settings::{CacheStore, Settings};
 use crate::store::Cache;
@@ -50,6 +52,10 @@ const SLOW_LOOP_EVERY: Duration = Duration::from_millis(100);
 /// hundredths.
 const OWN_CPU_TURNS: u32 = 5;
 
+/// Turns of the slow loop between two looks at who should send ORCA headers and doesn't: it takes
+/// a hundred calls to say so, and nothing depends on a few seconds.
+const ORCA_TURNS: u32 = 20;
+
 /// Threads of the background runtime: one may be busy with a large reload while the other answers
 /// readiness probes.
 const BACKGROUND_THREADS: usize = 2;
@@ -61,6 +67,7 @@ const FLUSH_TIME_MAX: Duration = Duration::from_secs(3);
 pub struct Gateway {
     shared: Arc<Shared>,
     live: Arc<Live>,
+    charts: Arc<Charts>,
     telemetry: Arc<Telemetry>,
     reload: Reload,
     hangups: mpsc::Sender<()>,
@@ -77,6 +84,7 @@ struct Applier {
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
     sense: Mutex<Sense>,
+    charts: Arc<Charts>,
     revision: AtomicU64,
 }
 
@@ -92,7 +100,6 @@ impl Gateway {
             .build()
             .context("can't start the background runtime")?;
         let clock = Clock::start();
-        let connections_max = descriptors::connections_max(settings.limits.connections);
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
         let listen_address = listeners[0].local_addr().context("a bound socket has an address")?;
@@ -110,8 +117,9 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::with_callers_max(settings.callers.callers_max));
         let shared = Arc::new(Shared {
+            callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: cache(&settings, clock, background.handle()),
             drain: Drain::default(),
@@ -119,20 +127,16 @@ impl Gateway {
             connector: connector()?,
             pseudonym: format!("sumun-{:08x}", fastrand::u32(..)),
             connections: Arc::default(),
-            connections_max,
+            connections_max: descriptors::connections_max(settings.limits.connections),
             own: addresses.own(),
             clock,
             settings,
         });
-        let readings = Arc::new(readings::ToEngine(Arc::downgrade(&shared)));
-        let sense = Sense::new(
-            background.handle().clone(),
-            shared.connector.clone(),
-            shared.own.clone(),
-            readings,
-        );
+        let charts = Arc::new(Charts::default());
+        let sense = sense(&shared, &charts, &background);
         let applier = Applier {
             sense: Mutex::new(sense),
+            charts: Arc::clone(&charts),
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
             telemetry: Arc::clone(&telemetry),
@@ -147,6 +151,7 @@ impl Gateway {
         Ok(Self {
             shared,
             live,
+            charts,
             telemetry,
             reload,
             hangups,
@@ -191,7 +196,11 @@ impl Gateway {
             watch: Arc::clone(&gauges) as Arc<dyn Watch>,
             reload: self.reload.clone(),
         })?;
-        self.background.spawn(slow_loop(Arc::clone(&self.shared), Arc::clone(&self.live)));
+        self.background.spawn(slow_loop(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.live),
+            Arc::clone(&self.charts),
+        ));
         let mut workers = Vec::new();
         let (starting, started) = std::sync::mpsc::sync_channel(0);
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -303,6 +312,14 @@ fn cache(settings: &Settings, clock: Clock, background: &Handle) -> Cache {
     }
 }
 
+/// Scrapes nothing before the first policy.
+fn sense(shared: &Arc<Shared>, charts: &Arc<Charts>, background: &Runtime) -> Sense {
+    let (connector, own) = (shared.connector.clone(), shared.own.clone());
+    let shared = Arc::downgrade(shared);
+    let readings = readings::ToEngine { shared, charts: Arc::clone(charts) };
+    Sense::new(background.handle().clone(), connector, own, Arc::new(readings))
+}
+
 fn source(settings: &Settings) -> Source {
     match &settings.to {
         Some(url) => Source::To(url.clone()),
@@ -311,19 +328,37 @@ fn source(settings: &Settings) -> Source {
 }
 
 /// Moves the engine on: signals age, limits follow, whether or not anybody calls.
-async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>) {
+async fn slow_loop(shared: Arc<Shared>, live: Arc<Live>, charts: Arc<Charts>) {
     let mut own_cpu = CpuMeter::new("/");
     let mut interval = tokio::time::interval(SLOW_LOOP_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    for turn in (0..OWN_CPU_TURNS).cycle() {
+    for turn in (0..ORCA_TURNS).cycle() {
         interval.tick().await;
         let now = shared.clock.now();
-        if turn == 0
+        if turn % OWN_CPU_TURNS == 0
             && let Some(share) = own_cpu.sample(now)
         {
             live.observe_own_cpu(share, now);
         }
-        shared.plan.load().snapshot.tick(now);
+        let plan = shared.plan.load();
+        plan.snapshot.tick(now);
+        if turn == 0 {
+            look_for_orca(&plan, &charts);
+        }
+    }
+}
+
+/// Tells the doctor of upstreams that answer calls and never report their load.
+fn look_for_orca(plan: &Plan, charts: &Charts) {
+    let upstreams = plan.snapshot.upstreams().iter();
+    for upstream in upstreams.filter(|upstream| Charts::expects_orca(&upstream.policy)) {
+        let routes = std::iter::zip(plan.snapshot.routes(), &plan.meters);
+        let here = routes.filter(|(route, _)| route.upstream.index == upstream.index);
+        let answered = here.map(|(_, meters)| meters.totals().admitted).sum();
+        for endpoint in upstream.endpoints() {
+            let heard = endpoint.was_heard();
+            charts.note_orca(&upstream.policy.name, &endpoint.address, answered, heard);
+        }
     }
 }
 
@@ -346,6 +381,7 @@ impl Applier {
         let meters =
             snapshot.routes().iter().map(|route| self.telemetry.route(&route.policy)).collect();
         shared.plan.store(Arc::new(Plan { snapshot: Arc::clone(&snapshot), meters }));
+        self.charts.follow(&snapshot.policy);
         self.sense.lock().follow(&snapshot.policy);
         revision
     }

@@ -16,6 +16,7 @@ pub mod body;
 pub mod headers;
 
 // What it stands on.
+pub mod callers;
 pub mod clock;
 pub mod core;
 mod date;

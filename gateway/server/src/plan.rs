@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 use sumun_engine::{Endpoint, Live, Moment, Route, Snapshot};
+use sumun_policy::policy::{self, Class, Mode, Per};
 
 use crate::telemetry::meters::RouteMeters;
 use crate::upstream::{Pool, Pools};
@@ -31,6 +32,10 @@ pub struct RoutePlan {
     pub meters: Arc<RouteMeters>,
     /// File and route, as a refusal names them, a JSON string: `"mail.yaml#mail-receive"`.
     pub place_json: Box<str>,
+    /// Whether any threshold may shed its calls, or would.
+    pub has_thresholds: bool,
+    /// Whether each caller has its own requests per second.
+    pub rps_per_caller: bool,
     pools: Vec<(Arc<Endpoint>, Rc<Pool>)>,
 }
 
@@ -53,6 +58,8 @@ impl CorePlan {
                     route: Arc::clone(route),
                     meters: Arc::clone(meters),
                     place_json: place_json(&route.policy),
+                    has_thresholds: has_thresholds(&route.policy),
+                    rps_per_caller: rps_per_caller(&route.policy),
                     pools: endpoints
                         .map(|endpoint| {
                             (Arc::clone(endpoint), pools.of(&endpoint.address, protocol))
@@ -94,6 +101,16 @@ impl RoutePlan {
     }
 }
 
-fn place_json(route: &sumun_policy::policy::Route) -> Box<str> {
+fn has_thresholds(route: &policy::Route) -> bool {
+    let on = route.admission.as_ref().is_some_and(|admission| admission.mode != Mode::Off);
+    on && route.class != Class::Interactive
+}
+
+fn rps_per_caller(route: &policy::Route) -> bool {
+    let rps = route.admission.as_ref().and_then(|admission| admission.rps);
+    rps.is_some_and(|rps| rps.per == Per::Caller)
+}
+
+fn place_json(route: &policy::Route) -> Box<str> {
     serde_json::Value::from(format!("{}#{}", route.origin.file, route.name)).to_string().into()
 }

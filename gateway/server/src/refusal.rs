@@ -104,6 +104,8 @@ pub struct Refusal {
     detail: &'static str,
     proxy_error: Option<&'static str>,
     limit: Limit,
+    /// Whose share of the limit is used up: the caller's hash.
+    partition: Option<u64>,
 }
 
 /// What was over, for a 429.
@@ -186,7 +188,7 @@ impl Code {
 impl Refusal {
     /// A refusal that a sentence explains.
     pub fn new(code: Code, detail: &'static str) -> Self {
-        Self { code, detail, proxy_error: None, limit: Limit::None }
+        Self { code, detail, proxy_error: None, limit: Limit::None, partition: None }
     }
 
     /// Over a threshold.
@@ -196,13 +198,26 @@ impl Refusal {
             Code::CpuOver => "the CPU behind this route is over its threshold",
             _ => "the workers behind this route are over their threshold",
         };
-        Self { code, detail, proxy_error: None, limit: Limit::Shed(shed) }
+        Self { code, detail, proxy_error: None, limit: Limit::Shed(shed), partition: None }
+    }
+
+    /// Over a limit that each caller has for itself; `None`: callers that are not known share one.
+    #[must_use]
+    pub fn of_caller(self, caller: Option<u64>) -> Self {
+        let detail = "this caller's requests per second are used up";
+        Self { detail, partition: caller, ..self }
     }
 
     /// Out of slots.
     pub fn quota(full: QuotaFull) -> Self {
         let detail = "the function's concurrency is used up";
-        Self { code: Code::QuotaFull, detail, proxy_error: None, limit: Limit::Quota(full) }
+        Self {
+            code: Code::QuotaFull,
+            detail,
+            proxy_error: None,
+            limit: Limit::Quota(full),
+            partition: None,
+        }
     }
 
     /// An attempt that failed, with its RFC 9209 error type.
@@ -215,7 +230,7 @@ impl Refusal {
             Code::RequestTimeout => "the body came slower than limits.body_rate",
             _ => "the request body is malformed or ended early",
         };
-        Self { code, detail, proxy_error: Some(proxy_error), limit: Limit::None }
+        Self { code, detail, proxy_error: Some(proxy_error), limit: Limit::None, partition: None }
     }
 
     /// When the caller may come back; `None`: nothing will have changed by waiting.
@@ -295,8 +310,12 @@ impl Refusal {
         };
         let named = || Text::with_capacity(64).put("\"").put(name);
         let policy = named().put("\";q=").number(quota.into()).put(unit);
-        headers.insert(RATE_LIMIT_POLICY, policy.into_value());
         let now = named().put("\";r=0;t=").number(whole_seconds(after));
+        let (policy, now) = match self.partition {
+            None => (policy, now),
+            Some(key) => (policy.partition(key), now.partition(key)),
+        };
+        headers.insert(RATE_LIMIT_POLICY, policy.into_value());
         headers.insert(RATE_LIMIT, now.into_value());
     }
 

@@ -3,6 +3,7 @@
 //! [`load`] reads flags, environment and `sumun.yaml` once, at the start; [`Settings`] is what they
 //! mean. Every setting stands once in `keys`, with its bounds and the reason for its default.
 
+mod callers;
 mod keys;
 mod load;
 mod problem;
@@ -18,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use callers::{Believe, CallerSource, CallersSettings, NAME_BYTES_MAX};
 pub(crate) use keys::KEYS;
 pub use load::{Effective, FILE_DEFAULT, Written, load};
 pub use problem::{Provenance, SettingsProblem};
@@ -37,6 +39,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Networks whose `X-Forwarded-*` counts.
     pub trusted_proxies: Vec<Network>,
+    /// Who calls.
+    pub callers: CallersSettings,
     /// The shared cache's store.
     pub cache: CacheSettings,
     /// What several gateways share.
@@ -165,6 +169,7 @@ impl Default for Settings {
             tls: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
+            callers: CallersSettings::default(),
             cache: CacheSettings { store: CacheStore::Memory, memory_bytes: 256 << 20 },
             redis: SharedStoreSettings::default(),
             drain: DrainSettings {

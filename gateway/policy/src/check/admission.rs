@@ -26,12 +26,14 @@ pub(super) fn draft(fields: &Fields<'_>) -> Option<Admission> {
 fn rps(fields: &Fields<'_>) -> Option<Rps> {
     let limit = fields.number("limit");
     let burst = fields.whole("burst").map(|burst| burst.value);
-    // `per: caller` is refused by the form until it is built.
-    let _ = fields.choice("per");
+    let per = match fields.choice("per").map(|word| word.value) {
+        Some("caller") => Per::Caller,
+        _ => Per::Route,
+    };
     let limit = limit?.value;
     // The form keeps the limit within 0.001 to 1,000,000, so the cast loses nothing.
     let burst = burst.unwrap_or_else(|| (limit.ceil() as u32).max(1));
-    Some(Rps { limit, burst, per: Per::Route })
+    Some(Rps { limit, burst, per })
 }
 
 fn cpu(fields: &Fields<'_>) -> Option<Cpu> {

@@ -212,12 +212,6 @@ impl<'a> Fields<'a> {
             self.refuse(entry.node.spot, format!("{} is no `{name}`", quoted(text)), help);
             return None;
         };
-        if word.not_yet {
-            let message = format!("`{name}: {}` is not yet supported", word.name);
-            let supported = listing(words.iter().filter(|w| !w.not_yet).map(|w| w.name));
-            self.refuse(entry.node.spot, message, format!("use {supported}"));
-            return None;
-        }
         self.found(key, entry, word.name)
     }
 

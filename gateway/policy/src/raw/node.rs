@@ -132,7 +132,8 @@ impl Place {
         Origin { file: Arc::clone(&self.source.name), line: self.spot.line }
     }
 
-    fn problem(&self, message: String, help: String) -> Problem {
+    /// What is wrong here.
+    pub fn problem(&self, message: String, help: String) -> Problem {
         Problem {
             line: self.spot.line,
             column: self.spot.column,

@@ -105,7 +105,7 @@ fn defaults_are_typed_and_named() {
         serde_json::json!([{"required": ["function"]}, {"required": ["upstream"]}])
     );
     let per = schema["$defs"]["rps"]["properties"]["per"]["description"].to_string();
-    assert!(per.contains("`caller`") && per.contains("not yet supported"), "{per}");
+    assert!(per.contains("`caller`") && per.contains("`callers.by`"), "{per}");
 }
 
 #[test]

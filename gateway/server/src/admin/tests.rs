@@ -25,6 +25,8 @@ use tower::ServiceExt;
 use super::watch::{Bounds, CacheFigures, Metrics, Purge, Quantiles, RouteFigures, StoreFigures};
 use super::*;
 use crate::reload::{Apply, Source};
+use crate::sense::doctor::Chart;
+use crate::sense::finding::Finding;
 use crate::settings::Role;
 
 const MAIL: &str = "\
@@ -95,6 +97,15 @@ impl Watch for Watched {
             latency_ms: Some(Quantiles { p50: 1.0, p90: 2.0, p99: 3.0 }),
             ..RouteFigures::default()
         })
+    }
+
+    fn findings(&self, upstream: &str) -> Vec<Finding> {
+        let mut chart = Chart::default();
+        chart.note_orca(500, false);
+        let snapshot = self.snapshot.load_full();
+        let upstreams = snapshot.as_ref().map(|snapshot| snapshot.upstreams()).unwrap_or_default();
+        let known = upstreams.iter().find(|known| known.policy.name.as_str() == upstream);
+        known.map(|u| chart.findings(&u.policy, &u.policy.endpoints[0])).unwrap_or_default()
     }
 
     fn metrics(&self) -> Metrics {

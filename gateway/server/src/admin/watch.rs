@@ -10,6 +10,8 @@ use std::time::Duration;
 use sumun_engine::snapshot::Snapshot;
 use sumun_engine::time::Moment;
 
+use crate::sense::finding::Finding;
+
 /// Counts by a label; labels come from the code, never from a request.
 pub type Counts = BTreeMap<&'static str, u64>;
 
@@ -38,6 +40,9 @@ pub trait Watch: Send + Sync + 'static {
 
     /// What was counted on a route; `None` before its first call and for an unknown name.
     fn route(&self, name: &str) -> Option<RouteFigures>;
+
+    /// What the doctor says of an upstream's signals; empty for an unknown name.
+    fn findings(&self, upstream: &str) -> Vec<Finding>;
 
     /// All metrics as Prometheus text.
     fn metrics(&self) -> Metrics;

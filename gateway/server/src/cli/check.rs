@@ -1,4 +1,4 @@
-//! `sumun check`: is this policy fine?
+//! `sumun check`: is this policy fine? And with `--live`: are the signals there that it counts on?
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 use sumun_policy::{FILES_MAX, Policy, Problem};
 
-use super::{CheckArgs, Output, folder_of_settings, print};
+use super::{CheckArgs, Output, folder_of_settings, misused, print};
 use crate::reload;
+
+mod live;
+
+use live::Live;
 
 /// What `--output json` prints.
 #[derive(Serialize)]
@@ -16,6 +20,9 @@ struct Report<'a> {
     ok: bool,
     files: usize,
     problems: &'a [Problem],
+    /// Only with `--live`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a Live>,
 }
 
 /// Checks and prints: 0 fine, 1 problems.
@@ -25,32 +32,48 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         let Some(folder) = folder_of_settings() else { return ExitCode::FAILURE };
         paths.push(folder);
     }
-    let (files, problems) = match read(&paths) {
-        Ok(files) => (files.len(), sumun_policy::check(&files).1),
-        Err(problems) => (0, problems),
+    let read = read(&paths);
+    let files = read.as_ref().map_or(0, Vec::len);
+    let (policy, problems) = match &read {
+        Ok(files) => sumun_policy::check(files),
+        Err(problems) => (None, problems.clone()),
     };
+    let live = match (args.live, policy, &read) {
+        (true, Some(policy), Ok(files)) => match live::look(&policy, files) {
+            Ok(live) => Some(live),
+            Err(error) => return misused(&format!("{error:#}")),
+        },
+        _ => None,
+    };
+    let ok = problems.is_empty() && live.as_ref().is_none_or(Live::is_fine);
     match args.output {
-        Output::Text => print(&text(files, &problems)),
+        Output::Text => print(&text(files, &problems, live.as_ref())),
         Output::Json => {
-            let report = Report { ok: problems.is_empty(), files, problems: &problems };
+            let report = Report { ok, files, problems: &problems, live: live.as_ref() };
             let json = serde_json::to_string_pretty(&report).unwrap_or_default();
             print(&format!("{json}\n"));
         }
     }
-    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn text(files: usize, problems: &[Problem]) -> String {
+fn text(files: usize, problems: &[Problem], live: Option<&Live>) -> String {
     let mut out = String::new();
     for problem in problems {
         let _ = writeln!(out, "{}\n", problem.render());
     }
-    let plural = |n: usize| if n == 1 { "" } else { "s" };
     let _ = match problems.len() {
         0 => writeln!(out, "fine: {files} file{} checked", plural(files)),
         n => writeln!(out, "{n} problem{}", plural(n)),
     };
+    if let Some(live) = live {
+        live.write(&mut out);
+    }
     out
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
 }
 
 /// Folders and files, each under the name that an editor can open.

@@ -81,7 +81,8 @@ fn described(route: &Route, method: &Method, snapshot: &Snapshot) -> String {
     let mut out = String::new();
     let origin = &policy.origin;
     let _ = writeln!(out, "route     {} ({}:{})", policy.name, origin.file, origin.line);
-    let _ = writeln!(out, "class     {}", policy.class.as_str());
+    let class = policy.class.as_str();
+    let _ = writeln!(out, "class     {class}, unless Sumun-Class says another that counts");
     let upstream = &route.upstream.policy;
     let endpoints: Vec<String> = upstream.endpoints.iter().map(ToString::to_string).collect();
     let _ = writeln!(out, "upstream  {}: {}", upstream.name, endpoints.join(", "));
@@ -123,7 +124,7 @@ fn admission(admission: &Admission) -> String {
     if let Some(rps) = &admission.rps {
         let per = match rps.per {
             Per::Route => "route",
-            Per::Caller => "caller",
+            Per::Caller => "caller (unknown callers share one)",
         };
         parts.push(format!("rps {} burst {} per {per}", rps.limit, rps.burst));
     }

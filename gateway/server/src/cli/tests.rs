@@ -76,6 +76,11 @@ routes:
     match: { methods: [GET], path: /mail/list/** }
     upstream: mailbox
     cache: { fresh_for: 30s }
+  mail-reindex:
+    match: { path: /mail/reindex/* }
+    upstream: mailbox
+    class: bulk
+    admission: { rps: { limit: 20, per: caller } }
 ";
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -108,7 +113,7 @@ fn explain_names_route_class_thresholds_quota_and_cache() {
     for part in [
         "route     mail-receive",
         "mail.yaml:7)",
-        "class     batch",
+        "class     batch, unless Sumun-Class says another",
         "upstream  mailbox: http://127.0.0.1:9101",
         "enforce; rps 500 burst 50 per route; workers enter 85% exit 75%; on_stale proven",
         "quota     function receive: reserved 300",
@@ -119,6 +124,10 @@ fn explain_names_route_class_thresholds_quota_and_cache() {
     let (text, _) = explained("GET", "/mail/list/7", &[]);
     assert!(text.contains("no thresholds: never shed"), "{text}");
     assert!(text.contains("cache     fresh for 30s where the origin gives none"), "{text}");
+    let (text, _) = explained("POST", "/mail/reindex/7", &[]);
+    let wanted = "enforce; rps 20 burst 20 per caller (unknown callers share one); on_stale proven";
+    assert!(text.contains(wanted), "{text}");
+    assert!(text.contains("class     bulk, unless Sumun-Class says another"), "{text}");
     let (text, found) = explained("GET", "/nothing", &[]);
     assert_eq!((text.as_str(), found), ("no route: 404 route_unknown\n", false));
 }
@@ -147,7 +156,10 @@ fn exit_codes_are_those_of_the_contract() {
     let broken = folder(&[("a.yaml", "version: 2\n")]);
     for output in [Output::Text, Output::Json] {
         let code = |folder: &tempfile::TempDir| {
-            format!("{:?}", check(&CheckArgs { policies: vec![folder.path().to_owned()], output }))
+            format!(
+                "{:?}",
+                check(&CheckArgs { policies: vec![folder.path().to_owned()], output, live: false })
+            )
         };
         assert_eq!(code(&fine), format!("{:?}", ExitCode::SUCCESS));
         assert_eq!(code(&broken), format!("{:?}", ExitCode::FAILURE));

@@ -17,6 +17,8 @@ use crate::admin::watch::{
 use crate::authority;
 use crate::core::Shared;
 use crate::reload::Reload;
+use crate::sense::charts::Charts;
+use crate::sense::finding::Finding;
 use crate::store::Resource;
 use crate::telemetry::gauges::{
     FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
@@ -27,6 +29,7 @@ use crate::telemetry::{Telemetry, exposition};
 pub struct Running {
     shared: Arc<Shared>,
     live: Arc<Live>,
+    charts: Arc<Charts>,
     telemetry: Arc<Telemetry>,
     reload: Reload,
     ready: AtomicBool,
@@ -40,6 +43,7 @@ impl Running {
         Self {
             shared: Arc::clone(&gateway.shared),
             live: Arc::clone(&gateway.live),
+            charts: Arc::clone(&gateway.charts),
             telemetry: Arc::clone(&gateway.telemetry),
             reload: gateway.reload.clone(),
             ready: AtomicBool::new(false),
@@ -93,6 +97,7 @@ impl Gauges for Running {
         LiveState {
             routes: routes.collect(),
             signals: signals.collect(),
+            findings: self.charts.counts(),
             functions: functions.collect(),
             cache_bytes: self.shared.cache.view().bytes,
             policy_ok: status.ok,
@@ -157,6 +162,10 @@ impl Watch for Running {
                 p99: latency.p99_ms,
             }),
         })
+    }
+
+    fn findings(&self, upstream: &str) -> Vec<Finding> {
+        self.charts.findings(upstream)
     }
 
     fn metrics(&self) -> Metrics {

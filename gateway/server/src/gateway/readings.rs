@@ -1,16 +1,20 @@
-//! What scrapes tell, handed to the engine of the policy in force.
+//! What scrapes tell, handed to the engine of the policy in force and to the doctor.
 
 use std::sync::{Arc, Weak};
 
-use sumun_engine::{Endpoint, Reading, Upstream};
+use sumun_engine::{Endpoint, Upstream};
 use sumun_policy::policy;
 use sumun_policy::units::Name;
 
 use crate::core::Shared;
-use crate::sense::{Readings, ScrapeError};
+use crate::sense::charts::Charts;
+use crate::sense::{Outcome, Readings};
 
-/// Hands readings to the engine for as long as the gateway is there.
-pub struct ToEngine(pub Weak<Shared>);
+/// Hands readings on for as long as the gateway is there.
+pub struct ToEngine {
+    pub shared: Weak<Shared>,
+    pub charts: Arc<Charts>,
+}
 
 impl ToEngine {
     fn with<T>(
@@ -19,7 +23,7 @@ impl ToEngine {
         address: &policy::Endpoint,
         tell: impl FnOnce(&Shared, &Upstream, &Endpoint) -> T,
     ) -> Option<T> {
-        let shared = self.0.upgrade()?;
+        let shared = self.shared.upgrade()?;
         let snapshot = Arc::clone(&shared.plan.load().snapshot);
         // Sorted by name, like everything of a snapshot.
         let upstreams = snapshot.upstreams();
@@ -35,22 +39,20 @@ impl Readings for ToEngine {
         self.with(upstream, endpoint, |_, _, endpoint| endpoint.in_flight())
     }
 
-    fn reading(
-        &self,
-        upstream: &Name,
-        endpoint: &policy::Endpoint,
-        reading: Result<Reading, ScrapeError>,
-    ) {
+    fn outcome(&self, upstream: &Name, endpoint: &policy::Endpoint, outcome: Outcome) {
         self.with(upstream, endpoint, |shared, upstream, endpoint| {
             let now = shared.clock.now();
-            match reading {
-                Ok(reading) => upstream.observe(endpoint, &reading, now),
+            match &outcome {
+                Ok(told) => upstream.observe(endpoint, &told.reading, now),
                 Err(error) => {
-                    let error: &dyn std::error::Error = &error;
+                    if error.is_pressure() {
+                        upstream.scrape_failed(endpoint, now);
+                    }
+                    let error: &dyn std::error::Error = error;
                     tracing::debug!(endpoint = &*endpoint.label, error, "scrape failed");
-                    upstream.scrape_failed(endpoint, now);
                 }
             }
         });
+        self.charts.note(upstream, endpoint, &outcome);
     }
 }

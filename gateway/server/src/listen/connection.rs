@@ -9,6 +9,7 @@ use http::HeaderValue;
 use super::streams::HandedTick;
 use super::transport::Transport;
 use super::wire::WINDOW_BYTES;
+use crate::callers::certificate::CertificateNames;
 use crate::path::settle::Settlement;
 use crate::screen::Malformed;
 
@@ -20,6 +21,8 @@ pub struct Connection {
     pub forwarded_for: HeaderValue,
     /// Whether it is TLS.
     pub tls: bool,
+    /// The names in its client certificate, where one was asked for.
+    pub certificate: Option<CertificateNames>,
     /// Whether it speaks HTTP/2: a refusal then ends a stream, not the connection.
     pub h2: bool,
     /// Calls begun and not settled.
@@ -73,6 +76,7 @@ impl Connection {
             forwarded_for: HeaderValue::from_str(&address)
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             tls,
+            certificate: None,
             h2,
             calls: Cell::new(0),
             moved_tick: Cell::new(tick),
@@ -85,6 +89,12 @@ impl Connection {
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),
         }
+    }
+
+    /// With the client certificate that the handshake has verified, DER.
+    #[must_use]
+    pub fn with_certificate(self, der: Option<&[u8]>) -> Self {
+        Self { certificate: der.map(CertificateNames::read), ..self }
     }
 
     /// HTTP/1: ready when more of an answer's body may be handed to hyper, whose own bound is as

@@ -72,7 +72,8 @@ pub async fn serve(
     let Some((h2, sniffed)) = told else { return };
     let limits = &core.shared.settings.limits;
     let tls = matches!(transport, Transport::Tls(_));
-    let connection = Rc::new(Connection::new(peer, tls, h2, core.deadlines.tick()));
+    let connection = Connection::new(peer, tls, h2, core.deadlines.tick());
+    let connection = Rc::new(connection.with_certificate(transport.client_certificate()));
     let screen = (!h2).then(|| {
         Box::new(RequestScreen::new(HeadLimits {
             head_bytes_max: limits.header_bytes,

@@ -38,6 +38,17 @@ impl Transport {
         let _ = SockRef::from(self.tcp()).set_tcp_keepalive(&probes);
     }
 
+    /// The client's certificate, DER, where TLS has asked for one and verified it.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => {
+                let chain = stream.get_ref().1.peer_certificates()?;
+                chain.first().map(AsRef::as_ref)
+            }
+        }
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,

@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Version, request};
+use http::{HeaderMap, Request, Response, Version, request};
 use hyper::body::Incoming;
 use sumun_engine::time::Moment;
+use sumun_policy::policy::Class;
 
 use super::settle::Settlement;
 use crate::authority::Authority;
 use crate::body::Body;
+use crate::callers::{Identity, Signs};
 use crate::core::Core;
 use crate::listen::connection::Connection;
 use crate::listen::transport::Transport;
@@ -101,6 +103,9 @@ impl Call {
             version: request.version(),
             peer: connection.peer.ip(),
             status: 0,
+            class: Class::default(),
+            class_asked: None,
+            caller: None,
             refusal: None,
             shed: None,
             shadow: None,
@@ -144,6 +149,19 @@ impl Call {
     pub fn cache_now(&self) -> Now {
         let clock = &self.core.shared.clock;
         Now { wall: clock.wall(), mono_ns: clock.now().nanos() }
+    }
+
+    /// Who calls; looked for when asked, so ask where something depends on it.
+    pub fn identify(&self, headers: &HeaderMap) -> Option<Identity> {
+        let core = &self.core;
+        core.shared.callers.identify(&Signs {
+            headers,
+            certificate: self.connection.certificate.as_ref(),
+            address: &self.connection.forwarded_for,
+            proxied: self.trusts_peer(),
+            tokens: &core.tokens,
+            clock: &core.shared.clock,
+        })
     }
 
     /// Whether the peer's `X-Forwarded-*` counts.

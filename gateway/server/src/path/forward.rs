@@ -12,6 +12,7 @@ use sumun_engine::{Endpoint, Moment};
 
 use super::call::{Call, Opened};
 use crate::body::Body;
+use crate::callers::class::{self, SUMUN_CLASS};
 use crate::headers;
 use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
@@ -78,6 +79,7 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
         sent,
     );
     forwarded_family(call, &mut head, authority.value());
+    head.headers.insert(SUMUN_CLASS, class::told(call.settlement.record.class));
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());

@@ -86,7 +86,7 @@ fn admit(
     route: &RoutePlan,
     opened: Opened,
 ) -> Result<Request<RequestBody>, Refusal> {
-    admit::admit(call, route)?; //                            429 by threshold
+    admit::admit(call, route, &opened.head.headers)?; //      429 by threshold
     reserve::reserve(call, route)?; //                        429 by quota
     Ok(forward::outbound(call, route, opened))
 }

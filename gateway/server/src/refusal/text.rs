@@ -1,6 +1,8 @@
 //! Texts of a refusal, put together without the formatting machinery: a refusal must cost a fraction
 //! of a forwarded call, and most of it would be spent formatting.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 /// A text under construction, ASCII only.
@@ -63,6 +65,16 @@ impl Text {
             self.0.push(DIGITS[usize::from(byte & 15)]);
         }
         self
+    }
+
+    /// Appends a partition key: eight bytes as a Byte Sequence (RFC 9651 §3.3.5).
+    #[must_use]
+    pub fn partition(self, key: u64) -> Self {
+        let mut digits = [0; 12];
+        // Eight bytes take twelve digits, and digits are ASCII.
+        let written = STANDARD.encode_slice(key.to_be_bytes(), &mut digits).unwrap_or(0);
+        let digits = str::from_utf8(&digits[..written]).unwrap_or_default();
+        self.put(";pk=:").put(digits).put(":")
     }
 
     /// The bytes.

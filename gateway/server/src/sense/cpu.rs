@@ -2,7 +2,8 @@
 //!
 //! Under a cgroup v2 quota that is the use of the tightest group above it, itself included, as a share
 //! of that group's quota (`cpu.max`, `cpu.stat`): a container of half a core is full at half a core.
-//! Without a quota it is the process's time as a share of the CPUs it may run on (`/proc`).
+//! It is never less than the process's time as a share of the CPUs it may run on (`/proc`), which is
+//! all there is without a quota, and what is full first under one of more cores than it may use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,9 +64,8 @@ impl CpuMeter {
             };
             usages.iter().filter_map(share).reduce(f64::max)
         });
-        let has_quota = !usages.is_empty();
         self.last = Some((now, usages));
-        if has_quota { by_quota } else { by_time }
+        by_quota.into_iter().chain(by_time).reduce(f64::max)
     }
 
     /// Every group with a quota, from the process's own upwards.

@@ -5,18 +5,25 @@
 //! full pool must not silence the signal that would relieve it. A reload restarts only the tasks
 //! whose endpoint or signals changed. Readings go to a [`Readings`]; nothing is kept here.
 //!
+//! What scrapes gave is also looked at by the [`doctor`]: a signal that is not there, or means
+//! nothing, is a finding in words with the property to set.
+//!
 //! Bounds: one task, one connection and 64 KiB of text an endpoint; an answer of 4 MiB.
 
+pub mod charts;
 pub mod cpu;
+pub mod doctor;
+pub mod finding;
 pub mod orca;
 mod scrape;
+mod survey;
 pub mod text;
+pub mod visit;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sumun_engine::Reading;
 use sumun_policy::Policy;
 use sumun_policy::policy::{Endpoint, Signals, Source};
 use sumun_policy::units::Name;
@@ -25,7 +32,8 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
 use self::scrape::Scrape;
-pub use self::scrape::{BODY_BYTES_MAX, SCRAPE_TIME_MAX, ScrapeError};
+pub use self::scrape::{BODY_BYTES_MAX, Outcome, SCRAPE_TIME_MAX, ScrapeError};
+pub use self::survey::{Found, Server};
 
 /// Where readings go: the gateway hands them to the engine.
 pub trait Readings: Send + Sync {
@@ -33,7 +41,7 @@ pub trait Readings: Send + Sync {
     fn in_flight(&self, upstream: &Name, endpoint: &Endpoint) -> Option<u32>;
 
     /// What a scrape told, or why it told nothing. Called on the background runtime; must not block.
-    fn reading(&self, upstream: &Name, endpoint: &Endpoint, reading: Result<Reading, ScrapeError>);
+    fn outcome(&self, upstream: &Name, endpoint: &Endpoint, outcome: Outcome);
 }
 
 /// The scrapes that run. Dropping it stops them.
@@ -82,14 +90,13 @@ impl Sense {
 
     fn start(&self, upstream: &Name, signals: &Signals, endpoint: &Endpoint) -> Task {
         let scrape = Scrape {
-            upstream: upstream.clone(),
             endpoint: endpoint.clone(),
             signals: signals.clone(),
             connector: self.connector.clone(),
             own: Arc::clone(&self.own),
-            readings: Arc::clone(&self.readings),
         };
-        let abort = self.background.spawn(scrape.run()).abort_handle();
+        let run = scrape.run(upstream.clone(), Arc::clone(&self.readings));
+        let abort = self.background.spawn(run).abort_handle();
         Task { signals: signals.clone(), abort }
     }
 }
@@ -102,14 +109,15 @@ impl Drop for Task {
 
 /// Every endpoint that has something to scrape: a source that is not ORCA, and a series.
 fn scraped(policy: &Policy) -> impl Iterator<Item = (&Name, &Signals, &Endpoint)> {
-    let wants = |signals: &&Signals| {
-        signals.source != Source::Orca && (signals.workers.is_some() || signals.cpu.is_some())
-    };
     policy.upstreams.values().flat_map(move |upstream| {
-        let signals = upstream.signals.as_ref().filter(wants);
+        let signals = upstream.signals.as_ref().filter(|signals| is_scraped(signals));
         let endpoints = upstream.endpoints.iter();
         endpoints.filter_map(move |endpoint| Some((&upstream.name, signals?, endpoint)))
     })
+}
+
+fn is_scraped(signals: &Signals) -> bool {
+    signals.source != Source::Orca && (signals.workers.is_some() || signals.cpu.is_some())
 }
 
 #[cfg(test)]

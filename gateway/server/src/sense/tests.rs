@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
+use sumun_engine::Reading;
 use sumun_policy::policy::{Origin, Protocol, Timeout, Upstream, WorkerSeries};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,28 +19,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Remembers what it was told.
 #[derive(Default)]
-struct Told {
-    readings: Mutex<VecDeque<Result<Reading, ScrapeError>>>,
+struct Heard {
+    outcomes: Mutex<VecDeque<Outcome>>,
     news: Notify,
 }
 
-impl Readings for Told {
+impl Readings for Heard {
     fn in_flight(&self, _: &Name, _: &Endpoint) -> Option<u32> {
         Some(3)
     }
 
-    fn reading(&self, _: &Name, _: &Endpoint, reading: Result<Reading, ScrapeError>) {
-        self.readings.lock().push_back(reading);
+    fn outcome(&self, _: &Name, _: &Endpoint, outcome: Outcome) {
+        self.outcomes.lock().push_back(outcome);
         self.news.notify_one();
     }
 }
 
-impl Told {
+impl Heard {
     /// The next thing told.
-    async fn next(&self) -> Result<Reading, ScrapeError> {
+    async fn next(&self) -> Outcome {
         let next = async {
             loop {
-                let told = self.readings.lock().pop_front();
+                let told = self.outcomes.lock().pop_front();
                 if let Some(told) = told {
                     return told;
                 }
@@ -141,28 +142,28 @@ fn policy(upstreams: &[(&str, &[u16], Duration)]) -> Policy {
     }
 }
 
-fn sense(told: &Arc<Told>) -> Sense {
-    let readings: Arc<dyn Readings> = Arc::<Told>::clone(told);
+fn sense(told: &Arc<Heard>) -> Sense {
+    let readings: Arc<dyn Readings> = Arc::<Heard>::clone(told);
     Sense::new(Handle::current(), tls_connector().unwrap(), [], readings)
 }
 
 /// What one scrape of a service with this answer tells.
-async fn scrape(answer: impl Into<Vec<u8>>) -> Result<Reading, ScrapeError> {
+async fn scrape(answer: impl Into<Vec<u8>>) -> Outcome {
     let service = service(answer).await;
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
-    sense.follow(&policy(&[("mail", &[service.port], SCRAPE_TIME_MAX)]));
+    sense.follow(&policy(&[("mail", &[service.port], SCRAPE_TIME_MAX * 2)]));
     told.next().await
 }
 
 #[tokio::test]
 async fn readings_come_again_and_again_over_one_connection() {
     let service = service(ok("busy 5\nmax 20\ncpu 0.5\n")).await;
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
     sense.follow(&policy(&[("mail", &[service.port], Duration::from_millis(100))]));
     for _ in 0..5 {
-        let reading = told.next().await.unwrap();
+        let reading = told.next().await.unwrap().reading;
         let expected = Reading {
             busy: Some(5.0),
             max: Some(20.0),
@@ -182,7 +183,7 @@ async fn a_connection_that_the_service_closed_is_made_anew() {
         text.len()
     );
     let service = service(answer).await;
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
     sense.follow(&policy(&[("mail", &[service.port], Duration::from_millis(100))]));
     for _ in 0..3 {
@@ -199,13 +200,18 @@ async fn what_is_not_a_sound_answer_is_no_reading() {
 
     let html = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 7\r\n\r\nbusy 1\n";
     let error = scrape(html).await.unwrap_err();
-    assert!(matches!(error, ScrapeError::ContentType), "{error}");
+    assert!(matches!(&error, ScrapeError::ContentType(said) if said == "text/html"), "{error}");
 
     let none = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nbusy 1\n";
-    assert!(matches!(scrape(none).await, Err(ScrapeError::ContentType)));
+    assert!(matches!(scrape(none).await, Err(ScrapeError::ContentType(said)) if said.is_empty()));
 
     let gzip = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-encoding: gzip\r\ncontent-length: 7\r\n\r\nbusy 1\n";
-    assert!(matches!(scrape(gzip).await, Err(ScrapeError::ContentType)));
+    assert!(matches!(scrape(gzip).await, Err(ScrapeError::Compressed(said)) if said == "gzip"));
+
+    let moved = "HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n";
+    let error = scrape(moved).await.unwrap_err();
+    assert!(matches!(&error, ScrapeError::Redirect { location, .. } if location == "/login"));
+    assert_eq!(error.to_string(), "the answer is a redirect (302) to `/login`");
 
     let cut = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 99\r\n\r\nbusy 1\nmax 20\n";
     let error = scrape(cut).await.unwrap_err();
@@ -238,7 +244,7 @@ async fn ten_megabytes_are_refused_with_and_without_a_length() {
 async fn three_megabytes_are_read() {
     let line = filler();
     let text = format!("{}busy 1\n", line.repeat(3 * (1 << 20) / line.len()));
-    assert_eq!(scrape(ok(&text)).await.unwrap().busy, Some(1.0));
+    assert_eq!(scrape(ok(&text)).await.unwrap().reading.busy, Some(1.0));
 }
 
 #[tokio::test]
@@ -252,9 +258,39 @@ async fn a_service_that_hangs_is_given_up_within_its_period() {
 }
 
 #[tokio::test]
+async fn a_scrape_ends_before_the_next_one_is_due() {
+    // It takes longer than the period to tell, a byte at a time.
+    let slow =
+        service("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\nbu").await;
+    let told = Arc::new(Heard::default());
+    let mut sense = sense(&told);
+    sense.follow(&policy(&[("mail", &[slow.port], Duration::from_millis(100))]));
+    for _ in 0..4 {
+        let error = told.next().await.unwrap_err();
+        assert!(matches!(error, ScrapeError::Timeout), "{error}");
+        let begun = slow.connections.load(Ordering::Relaxed);
+        let ended = slow.ended.load(Ordering::Relaxed);
+        assert!(begun <= ended + 2, "{begun} begun, {ended} ended");
+    }
+}
+
+#[tokio::test]
+async fn what_kept_a_service_from_answering_may_be_load_and_a_wrong_answer_is_none() {
+    let status = |status| ScrapeError::Status(StatusCode::from_u16(status).unwrap());
+    for error in [ScrapeError::Timeout, status(500), status(503), status(429)] {
+        assert!(error.is_pressure(), "{error}");
+    }
+    let partial = ScrapeError::Text(TextError::Partial);
+    let html = ScrapeError::ContentType("text/html".into());
+    for error in [status(401), status(404), partial, html, ScrapeError::TooLarge] {
+        assert!(!error.is_pressure(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_nobody_listens_on_is_told() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
     sense.follow(&policy(&[("mail", &[port], Duration::from_millis(200))]));
     let error = told.next().await.unwrap_err();
@@ -264,7 +300,7 @@ async fn a_port_that_nobody_listens_on_is_told() {
 #[tokio::test]
 async fn only_what_changed_is_restarted() {
     let (one, two) = (service(ok("busy 1\n")).await, service(ok("busy 2\n")).await);
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
     let every = Duration::from_millis(100);
     sense.follow(&policy(&[("mail", &[one.port, two.port], every)]));
@@ -292,7 +328,7 @@ async fn only_what_changed_is_restarted() {
 
 #[tokio::test]
 async fn orca_is_not_scraped() {
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Heard::default());
     let mut sense = sense(&told);
     let mut policy = policy(&[("mail", &[1], Duration::from_millis(100))]);
     let upstream = policy.upstreams.values_mut().next().unwrap();

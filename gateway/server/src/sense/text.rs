@@ -7,10 +7,16 @@
 //! Several series of one name (Tomcat has one per connector): workers are **summed**, busy and most
 //! alike, since any connector can take the load; of CPU shares the **highest** counts. A worker count
 //! that says "unknown" (−1, NaN, infinite) makes its sum unknown too; an unknown CPU is passed over.
+//! Only gauges tell a load: what its `# TYPE` or its name (`…_total`) calls a counter is not used, so
+//! that CPU seconds since the start are never taken for a share.
+//!
+//! What each wanted series said is kept beside the reading ([`Told`]), for the doctor.
 
 use memchr::memchr;
 use sumun_engine::Reading;
 use sumun_policy::policy::Signals;
+
+use super::survey::{Found, Survey};
 
 /// Longest line that a wanted series may have.
 pub const LINE_BYTES_MAX: usize = 64 << 10;
@@ -35,9 +41,39 @@ pub enum TextError {
     /// A wanted series' line can't be read.
     #[error("the line of a wanted series is malformed")]
     Malformed,
-    /// None of the wanted series is in it.
-    #[error("none of the wanted series is there")]
+}
+
+/// What a whole text told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Its usable values.
+    pub reading: Reading,
+    /// Of the busy workers.
+    pub busy: Seen,
+    /// Of the most workers.
+    pub max: Seen,
+    /// Of the CPU share.
+    pub cpu: Seen,
+    /// CPU share of the process alone, where `system_cpu_usage` is the wanted CPU.
+    pub process_cpu: Option<f64>,
+    /// What else is in the text, where it was surveyed.
+    pub found: Option<Found>,
+}
+
+/// What a text said of one wanted series.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Seen {
+    /// Not wanted.
+    #[default]
+    Unasked,
+    /// Not a line of it.
     Missing,
+    /// It is a counter: it only grows, whatever the load.
+    Counter,
+    /// A number that means "unknown", or nothing: negative, NaN, infinite.
+    Unknown(f64),
+    /// This: the sum of workers, the highest of CPU shares.
+    Value(f64),
 }
 
 /// Which format the content type names.
@@ -61,15 +97,24 @@ pub struct Reader<'a> {
     busy: Tally,
     max: Tally,
     cpu: Tally,
+    process_cpu: Tally,
+    survey: Option<Survey<'a>>,
 }
 
 /// What was seen of one name.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
-    seen: bool,
-    unknown: bool,
+    counter: bool,
+    /// The last that meant nothing.
+    unknown: Option<f64>,
+    /// The sum.
     value: Option<f64>,
+    highest: f64,
 }
+
+/// The machine's CPU share as Micrometer names it, and the process's own beside it.
+const SYSTEM_CPU: &str = "system_cpu_usage";
+const PROCESS_CPU: &[u8] = b"process_cpu_usage";
 
 // === impl Wanted ===
 
@@ -84,8 +129,9 @@ impl Wanted {
         }
     }
 
-    fn names(&self) -> impl Iterator<Item = &[u8]> {
-        [&self.busy, &self.max, &self.cpu].into_iter().flatten().map(String::as_bytes)
+    /// Every wanted name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.busy, &self.max, &self.cpu].into_iter().flatten().map(String::as_str)
     }
 }
 
@@ -103,7 +149,15 @@ impl<'a> Reader<'a> {
             busy: tally,
             max: tally,
             cpu: tally,
+            process_cpu: tally,
+            survey: None,
         }
+    }
+
+    /// As [`Reader::new`], and looks at what other series there are: for a text that is known to
+    /// lack what is wanted. Costs some microseconds a series.
+    pub fn surveying(wanted: &'a Wanted) -> Self {
+        Self { survey: Some(Survey::new(wanted)), ..Self::new(wanted) }
     }
 
     /// Reads the next bytes.
@@ -126,7 +180,7 @@ impl<'a> Reader<'a> {
         if !self.skipping {
             self.rest.extend_from_slice(bytes);
             if self.rest.len() > LINE_BYTES_MAX {
-                if self.wanted.names().any(|name| self.rest.starts_with(name)) {
+                if self.wanted.names().any(|name| self.rest.starts_with(name.as_bytes())) {
                     return Err(TextError::Malformed);
                 }
                 self.skipping = true;
@@ -137,7 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the whole text said.
-    pub fn finish(self, format: Format) -> Result<Reading, TextError> {
+    pub fn finish(self, format: Format) -> Result<Told, TextError> {
         let cut = self.skipping || !self.rest.is_empty();
         // OpenMetrics allows its last line to end without a newline: it is `# EOF`, after all.
         let ended = self.ended || (!self.skipping && self.rest.trim_ascii() == b"# EOF");
@@ -146,14 +200,21 @@ impl<'a> Reader<'a> {
             Format::Prometheus if cut => return Err(TextError::Partial),
             _ => {}
         }
-        if !(self.busy.seen || self.max.seen || self.cpu.seen) {
-            return Err(TextError::Missing);
-        }
-        Ok(Reading {
-            busy: self.busy.sum(),
-            max: self.max.sum(),
-            cpu: self.cpu.value,
-            own_in_flight: None,
+        let busy = self.busy.sum(self.wanted.busy.as_deref());
+        let max = self.max.sum(self.wanted.max.as_deref());
+        let cpu = self.cpu.highest(self.wanted.cpu.as_deref());
+        Ok(Told {
+            reading: Reading {
+                busy: busy.value(),
+                max: max.value(),
+                cpu: cpu.value(),
+                own_in_flight: None,
+            },
+            busy,
+            max,
+            cpu,
+            process_cpu: self.process_cpu.value.map(|_| self.process_cpu.highest),
+            found: self.survey.map(Survey::finish),
         })
     }
 
@@ -164,43 +225,106 @@ impl<'a> Reader<'a> {
         }
         if let [b'#', ..] = line {
             self.ended |= line == b"# EOF";
+            self.comment(line);
             return Ok(());
         }
         let name_end = line.iter().position(|b| matches!(b, b'{' | b' ' | b'\t'));
         let (name, rest) = line.split_at(name_end.unwrap_or(line.len()));
-        let is = |wanted: &Option<String>| wanted.as_ref().is_some_and(|w| w.as_bytes() == name);
-        let (busy, max, cpu) = (is(&self.wanted.busy), is(&self.wanted.max), is(&self.wanted.cpu));
-        if busy || max || cpu {
-            let value = value(rest).ok_or(TextError::Malformed)?;
-            // One series may be wanted twice: a policy is free to say so.
-            for (wanted, tally) in
-                [(busy, &mut self.busy), (max, &mut self.max), (cpu, &mut self.cpu)]
-            {
-                if wanted {
-                    tally.add(value, cpu);
-                }
-            }
+        if let Some(survey) = &mut self.survey {
+            survey.note(name);
+        }
+        let wanted = self.wanted;
+        // One series may be wanted twice: a policy is free to say so.
+        let tallies = [
+            (is(wanted.busy.as_ref(), name), &mut self.busy),
+            (is(wanted.max.as_ref(), name), &mut self.max),
+            (is(wanted.cpu.as_ref(), name), &mut self.cpu),
+            (
+                name == PROCESS_CPU && wanted.cpu.as_deref() == Some(SYSTEM_CPU),
+                &mut self.process_cpu,
+            ),
+        ];
+        for (_, tally) in tallies.into_iter().filter(|(is, _)| *is) {
+            tally.add(value(rest).ok_or(TextError::Malformed)?);
         }
         Ok(())
+    }
+
+    /// `# TYPE name counter`.
+    fn comment(&mut self, line: &[u8]) {
+        let Some(named) = line.strip_prefix(b"# TYPE ") else { return };
+        let mut words = named.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let (Some(name), Some(b"counter")) = (words.next(), words.next()) else { return };
+        let wanted = self.wanted;
+        self.busy.counter |= is(wanted.busy.as_ref(), name);
+        self.max.counter |= is(wanted.max.as_ref(), name);
+        self.cpu.counter |= is(wanted.cpu.as_ref(), name);
+    }
+}
+
+fn is(wanted: Option<&String>, name: &[u8]) -> bool {
+    wanted.is_some_and(|wanted| wanted.as_bytes() == name)
+}
+
+// === impl Told ===
+
+impl Told {
+    /// Whether every wanted series told a value.
+    pub fn is_whole(&self) -> bool {
+        let whole = |seen: &Seen| matches!(seen, Seen::Unasked | Seen::Value(_));
+        [self.busy, self.max, self.cpu].iter().all(whole)
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    /// The value, where there is one.
+    pub fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            _ => None,
+        }
     }
 }
 
 // === impl Tally ===
 
 impl Tally {
-    fn add(&mut self, value: f64, highest: bool) {
-        self.seen = true;
+    fn add(&mut self, value: f64) {
         if !value.is_finite() || value < 0.0 {
-            self.unknown = true;
-        } else if highest {
-            self.value = self.value.into_iter().chain([value]).reduce(f64::max);
+            self.unknown = Some(value);
         } else {
             self.value = Some(self.value.unwrap_or(0.0) + value);
+            self.highest = self.highest.max(value);
         }
     }
 
-    fn sum(self) -> Option<f64> {
-        self.value.filter(|_| !self.unknown)
+    /// An unknown part makes the sum unknown.
+    fn sum(self, wanted: Option<&str>) -> Seen {
+        match self.unknown {
+            Some(unknown) if !self.is_counter(wanted) => Seen::Unknown(unknown),
+            _ => self.seen(wanted, self.value),
+        }
+    }
+
+    /// An unknown part is passed over.
+    fn highest(self, wanted: Option<&str>) -> Seen {
+        self.seen(wanted, self.value.map(|_| self.highest))
+    }
+
+    fn seen(self, wanted: Option<&str>, value: Option<f64>) -> Seen {
+        match (value, self.unknown) {
+            _ if wanted.is_none() => Seen::Unasked,
+            (None, None) => Seen::Missing,
+            _ if self.is_counter(wanted) => Seen::Counter,
+            (Some(value), _) => Seen::Value(value),
+            (None, Some(unknown)) => Seen::Unknown(unknown),
+        }
+    }
+
+    fn is_counter(self, wanted: Option<&str>) -> bool {
+        self.counter || wanted.is_some_and(|name| name.ends_with("_total"))
     }
 }
 

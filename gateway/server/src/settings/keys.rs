@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sumun_policy::units::{show_bytes, show_duration};
 
+use super::callers::{CallerSource, believe, names, show_names, sources};
 use super::shared_store::{self, StoreAddress};
 use super::users::users;
 use super::values::{
@@ -274,13 +275,81 @@ pub(crate) const KEYS: &[Key] = &[
         path: "trusted_proxies",
         flag: "trusted-proxies",
         value: "NETWORKS",
-        about: "Networks whose X-Forwarded-* and Forwarded headers count",
+        about: "Networks whose X-Forwarded-* headers count, and their word on who calls",
         reason: "anyone can write such a header",
         list: true,
         set: |d, text| put(&mut d.settings.trusted_proxies, networks(text)),
         show: |s| {
             Some(s.trusted_proxies.iter().map(Network::to_string).collect::<Vec<_>>().join(", "))
         },
+    },
+    Key {
+        path: "callers.by",
+        flag: "callers-by",
+        value: "SOURCES",
+        about: "Where a caller's identity is read, the first that gives one wins: header:NAME, \
+                mtls:subject, mtls:san, jwt:CLAIM, api_key:HEADER, peer:address",
+        reason: "the only identity that is proven without anything else being said",
+        list: true,
+        set: |d, text| put(&mut d.settings.callers.by, sources(text)),
+        show: |s| {
+            let by = s.callers.by.iter().map(CallerSource::to_string);
+            Some(by.collect::<Vec<_>>().join(", "))
+        },
+    },
+    Key {
+        path: "callers.believe",
+        flag: "callers-believe",
+        value: "WHOM",
+        about: "Whose unverified claims count (headers, tokens and API keys without the key \
+                files below): trusted_proxies or anyone",
+        reason: "anyone can write a header; even with anyone, a claim never raises a class",
+        list: false,
+        set: |d, text| put(&mut d.settings.callers.believe, believe(text)),
+        show: |s| Some(s.callers.believe.as_str().to_owned()),
+    },
+    Key {
+        path: "callers.max",
+        flag: "callers-max",
+        value: "N",
+        about: "Callers remembered of each route with `per: caller`",
+        reason: "more than most meshes have services, and less than a megabyte a route",
+        list: false,
+        set: |d, text| {
+            let most = count(text, 1, 1_000_000).map(|n| n as usize);
+            put(&mut d.settings.callers.callers_max, most)
+        },
+        show: |s| Some(s.callers.callers_max.to_string()),
+    },
+    Key {
+        path: "callers.may_raise",
+        flag: "callers-may-raise",
+        value: "NAMES",
+        about: "Callers whose Sumun-Class header may raise the class of a call",
+        reason: "the route says how much a call may be shed; anybody may say less, nobody more",
+        list: true,
+        set: |d, text| put(&mut d.settings.callers.may_raise, names(text)),
+        show: |s| Some(show_names(&s.callers.may_raise)),
+    },
+    Key {
+        path: "callers.jwt_keys",
+        flag: "callers-jwt-keys",
+        value: "FILE",
+        about: "JWKS file of the keys that sign bearer tokens (HS, RS, PS, ES and EdDSA)",
+        reason: "without keys a token is only a claim",
+        list: false,
+        set: |d, text| put(&mut d.settings.callers.jwt_keys, path(text).map(Some)),
+        show: |s| Some(s.callers.jwt_keys.as_ref()?.display().to_string()),
+    },
+    Key {
+        path: "callers.api_keys",
+        flag: "callers-api-keys",
+        value: "FILE",
+        about: "File of the known API keys, a line each: NAME KEY, or NAME sha256:HEX",
+        reason: "without it any API key is a caller, without a name",
+        list: false,
+        set: |d, text| put(&mut d.settings.callers.api_keys, path(text).map(Some)),
+        show: |s| Some(s.callers.api_keys.as_ref()?.display().to_string()),
     },
     Key {
         path: "cache.store",

@@ -12,7 +12,7 @@ use super::keys::{Draft, KEYS, Key, PRIVATE};
 use super::problem::{Provenance, SettingsProblem};
 use super::substitute::resolve;
 use super::written::{self, Node, Value};
-use super::{CacheStore, Settings, TlsSettings};
+use super::{Believe, CacheStore, CallerSource, Settings, TlsSettings};
 
 /// Largest `sumun.yaml`, bytes. With every key and a comment for each it is 4 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -189,9 +189,21 @@ fn text(value: &Node, key: &Key) -> Option<String> {
     match &value.value {
         Value::Scalar { text, .. } if !value.is_null() => Some(text.clone()),
         Value::List(items) if key.list => {
-            let texts: Option<Vec<&str>> = items.iter().map(Node::scalar).collect();
+            let texts: Option<Vec<String>> = items.iter().map(item).collect();
             Some(texts?.join(","))
         }
+        _ => None,
+    }
+}
+
+/// An item of a list; `{ name: value }` is another way to write `name:value`.
+fn item(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(text.clone()),
+        Value::Map { entries, .. } => match &entries[..] {
+            [(name, value)] => Some(format!("{}:{}", name.scalar()?, value.scalar()?)),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -303,6 +315,7 @@ fn together(draft: &mut Draft, origins: &[Origin], problems: &mut Vec<SettingsPr
         let help = "write `rediss://` in `redis.url`";
         problems.push(SettingsProblem::new(place("redis.ca"), message, help));
     }
+    together_callers(&draft.settings, &place, problems);
     let (data, admin) = (draft.settings.listen, draft.settings.admin.listen);
     if data == admin && data.port() != 0 {
         let at =
@@ -312,6 +325,39 @@ fn together(draft: &mut Draft, origins: &[Origin], problems: &mut Vec<SettingsPr
             format!("`listen` and `admin.listen` are both {data}"),
             "give each its own port",
         ));
+    }
+}
+
+/// Who can't be told by what is written, and files that nobody would read.
+fn together_callers(
+    settings: &Settings,
+    place: &dyn Fn(&str) -> Provenance,
+    problems: &mut Vec<SettingsProblem>,
+) {
+    let callers = &settings.callers;
+    let nobody = callers.believe == Believe::TrustedProxies && settings.trusted_proxies.is_empty();
+    if let Some(claim) = callers.by.iter().find(|source| nobody && callers.is_claim(source)) {
+        let message = format!("`{claim}` is believed of `trusted_proxies`, and there is none");
+        let help = match claim {
+            CallerSource::Jwt(_) => "name the keys in `callers.jwt_keys`, ",
+            CallerSource::ApiKey(_) => "name the known keys in `callers.api_keys`, ",
+            _ => "",
+        };
+        let help = format!("{help}write `trusted_proxies`, or `callers.believe: anyone`");
+        problems.push(SettingsProblem::new(place("callers.by"), message, help));
+    }
+    let reads = |wanted: fn(&CallerSource) -> bool| callers.by.iter().any(wanted);
+    let jwt = reads(|source| matches!(source, CallerSource::Jwt(_)));
+    let api_key = reads(|source| matches!(source, CallerSource::ApiKey(_)));
+    for (path, unread, source) in [
+        ("callers.jwt_keys", callers.jwt_keys.is_some() && !jwt, "jwt:CLAIM"),
+        ("callers.api_keys", callers.api_keys.is_some() && !api_key, "api_key:HEADER"),
+    ] {
+        if unread {
+            let message = format!("`{path}` stands without a source that needs it");
+            let help = format!("add `{source}` to `callers.by`");
+            problems.push(SettingsProblem::new(place(path), message, help));
+        }
     }
 }
 

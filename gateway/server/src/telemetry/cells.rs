@@ -64,7 +64,7 @@ impl<T: Default> PerCore<T> {
     }
 
     /// Every cell that was made.
-    pub fn made(&self) -> impl Iterator<Item = &T> {
+    pub fn made(&self) -> impl Iterator<Item = &T> + Clone {
         self.cells.iter().filter_map(|cell| cell.get().map(|cell| &cell.0))
     }
 

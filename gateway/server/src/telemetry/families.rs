@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cells::{HistogramSum, SERIES_OVERFLOW, SeriesKey};
+use super::gates::GateTotals;
 use super::gauges::LiveState;
 use super::labels::method_label;
 use super::meters::{EndpointMeters, RouteMeters, split_key};
@@ -221,7 +222,7 @@ fn key_labels(key: SeriesKey) -> Vec<(&'static str, Label)> {
 /// The reason of a call that was let through.
 const REASON_NONE: &str = "none";
 
-fn route_counters(routes: &[Arc<RouteMeters>]) -> [Family; 3] {
+fn route_counters(routes: &[Arc<RouteMeters>]) -> [Family; 4] {
     let mut admission = Family::counter(
         "sumun_admission_total",
         "sumun.admission",
@@ -240,6 +241,12 @@ fn route_counters(routes: &[Arc<RouteMeters>]) -> [Family; 3] {
         "{call}",
         "Calls of cached routes by how the cache took part",
     );
+    let mut class_asked = Family::counter(
+        "sumun_class_asked_total",
+        "sumun.class_asked",
+        "{call}",
+        "Calls that said a class in Sumun-Class, by what came of it",
+    );
     for route in routes {
         let name = Label::text(route.name());
         let totals = route.totals();
@@ -254,31 +261,40 @@ fn route_counters(routes: &[Arc<RouteMeters>]) -> [Family; 3] {
             let labels = vec![("route", name.clone()), ("result", Label::Word(result))];
             cache.push(labels, Value::Count(*count));
         }
-        let class = Label::Word(route.facts().class.as_str());
+        for (outcome, count) in &totals.class_asked {
+            let labels = vec![("route", name.clone()), ("result", Label::Word(outcome))];
+            class_asked.push(labels, Value::Count(*count));
+        }
+        decisions(route, &name, &mut admission);
+    }
+    [admission, refused, cache, class_asked]
+}
+
+/// What was decided of a route's calls, under the class that held for each.
+fn decisions(route: &RouteMeters, name: &Label, admission: &mut Family) {
+    let (facts, mut gates) = (route.facts(), route.gates());
+    if !gates.iter().any(|(class, _)| *class == facts.class) {
+        gates.push((facts.class, GateTotals::default())); // there before the first call
+    }
+    for (class, gate) in &gates {
         let mut decided = |decision, reason, mode, count| {
             let labels = vec![
                 ("route", name.clone()),
-                ("class", class.clone()),
+                ("class", Label::Word(class.as_str())),
                 ("decision", Label::Word(decision)),
                 ("reason", Label::Word(reason)),
                 ("mode", Label::Word(mode)),
             ];
             admission.push(labels, Value::Count(count));
         };
-        decided("admit", REASON_NONE, "enforce", totals.admitted);
-        if route.facts().shadow || totals.admitted_shadow > 0 {
-            decided("admit", REASON_NONE, "shadow", totals.admitted_shadow);
+        decided("admit", REASON_NONE, "enforce", gate.admitted);
+        if facts.shadow || gate.admitted_shadow > 0 {
+            decided("admit", REASON_NONE, "shadow", gate.admitted_shadow);
         }
-        let by_admission = |(code, _): &&(&str, u64)| {
-            ["rps_over", "cpu_over", "workers_over", "quota_full"].contains(code)
-        };
-        totals.refused.iter().filter(by_admission).for_each(|(code, count)| {
-            decided("refuse", code, "enforce", *count);
-        });
-        totals.shadow.iter().for_each(|(code, count)| decided("refuse", code, "shadow", *count));
-        totals.stale.iter().for_each(|(code, count)| decided("stale", code, "enforce", *count));
+        gate.refused.iter().for_each(|(code, count)| decided("refuse", code, "enforce", *count));
+        gate.shadow.iter().for_each(|(code, count)| decided("refuse", code, "shadow", *count));
+        gate.stale.iter().for_each(|(code, count)| decided("stale", code, "enforce", *count));
     }
-    [admission, refused, cache]
 }
 
 fn route_gauges(live: &LiveState) -> [Family; 3] {
@@ -310,7 +326,7 @@ fn route_gauges(live: &LiveState) -> [Family; 3] {
     [in_flight, limit, threshold]
 }
 
-fn signal_gauges(live: &LiveState) -> [Family; 2] {
+fn signal_gauges(live: &LiveState) -> [Family; 3] {
     let mut value = Family::gauge(
         "sumun_signal",
         "sumun.signal",
@@ -339,7 +355,16 @@ fn signal_gauges(live: &LiveState) -> [Family; 2] {
             age.push(labels, Value::Number(oldest));
         }
     }
-    [value, age]
+    let mut findings = Family::gauge(
+        "sumun_signal_findings",
+        "sumun.signal_findings",
+        "{finding}",
+        "Things that are wrong with the signals of an upstream, over its endpoints",
+    );
+    for (upstream, count) in &live.findings {
+        findings.push(vec![("upstream", Label::text(upstream.as_str()))], Value::Count(*count));
+    }
+    [value, age, findings]
 }
 
 fn function_gauges(live: &LiveState) -> [Family; 2] {

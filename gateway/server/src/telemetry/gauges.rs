@@ -19,6 +19,8 @@ pub struct LiveState {
     pub routes: Vec<RouteState>,
     /// Signals, also several of one upstream (one an endpoint): the highest value and age count.
     pub signals: Vec<SignalState>,
+    /// Findings of the doctor, of each upstream whose signals are watched.
+    pub findings: Vec<(Name, u64)>,
     /// Functions of the running policy.
     pub functions: Vec<FunctionState>,
     /// Bytes in the shared cache, metadata included.

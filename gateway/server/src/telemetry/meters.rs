@@ -14,9 +14,11 @@ use sumun_policy::policy::{self, Class, Mode};
 use sumun_policy::units::Name;
 
 use super::cells::{Counter, HistogramSum, PerCore, SeriesKey, SeriesTable};
+use super::gates::{CLASSES, GateCell, GateTotals, add_counts};
 use super::labels::{CACHE_LABELS, CACHE_RESULTS, CODES, method_index};
 use super::record::{Attempt, CacheResult, CallRecord};
 use super::window::{self, Fine, RouteView, Window};
+use crate::callers::class::ClassAsked;
 use crate::refusal::Code;
 
 /// Counters of one route.
@@ -28,8 +30,8 @@ pub struct RouteMeters {
     window: Mutex<Window>,
 }
 
-/// What the newest policy says of the route, as far as reports need it. Counts stay with the name:
-/// a route that changes class goes on under the new one.
+/// What the newest policy says of the route, as far as reports need it. Counts stay with the name,
+/// what was decided stays with the class that held for the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteFacts {
     /// How much it may be shed.
@@ -43,14 +45,12 @@ pub struct RouteFacts {
 /// One core's share.
 #[derive(Debug, Default)]
 struct RouteCell {
-    /// Calls that passed admission: refusals are real, or only counted.
-    admitted: [Counter; 2],
+    /// What was decided, by class.
+    gates: [GateCell; CLASSES],
     /// Refused by the gateway, by code.
     refused: [Counter; CODES],
-    /// Would have been refused, by code.
-    shadow: [Counter; CODES],
-    /// Refused, but answered from a stale stored answer, by code.
-    stale: [Counter; CODES],
+    /// What came of `Sumun-Class`.
+    class_asked: [Counter; ClassAsked::LABELS.len()],
     cache: [Counter; CACHE_RESULTS],
     /// By method and status.
     durations: SeriesTable,
@@ -130,6 +130,8 @@ pub struct RouteTotals {
     pub stale: Counts,
     /// Cache results.
     pub cache: Counts,
+    /// What came of `Sumun-Class`.
+    pub class_asked: Counts,
 }
 
 // === impl RouteMeters ===
@@ -175,13 +177,9 @@ impl RouteMeters {
     /// Counts one finished call on `core`.
     pub(super) fn count(&self, core: usize, record: &CallRecord) {
         let cell = self.cells.own(core);
-        match Verdict::of(record) {
-            Verdict::Stale(code) => cell.stale[code as usize].add(1),
-            Verdict::Admit => match record.shadow {
-                Some(shed) => cell.shadow[shed.code as usize].add(1),
-                None => cell.admitted[usize::from(self.facts.load().shadow)].add(1),
-            },
-            Verdict::Refuse(_) | Verdict::Unasked => {}
+        cell.gates[record.class as usize].count(record, || self.facts.load().shadow);
+        if let Some(asked) = record.class_asked {
+            cell.class_asked[asked as usize].add(1);
         }
         if let Some(code) = record.refusal {
             cell.refused[code as usize].add(1);
@@ -218,14 +216,28 @@ impl RouteMeters {
             let counts = labels.iter().enumerate().map(|(index, label)| (*label, count(index)));
             counts.filter(|(_, count)| *count > 0).collect()
         };
-        RouteTotals {
-            admitted: self.cells.sum(|cell| &cell.admitted[0]),
-            admitted_shadow: self.cells.sum(|cell| &cell.admitted[1]),
+        let mut totals = RouteTotals {
             refused: by(&codes, &|cell, index| cell.refused[index].get()),
-            shadow: by(&codes, &|cell, index| cell.shadow[index].get()),
-            stale: by(&codes, &|cell, index| cell.stale[index].get()),
             cache: by(&CACHE_LABELS, &|cell, index| cell.cache[index].get()),
+            class_asked: by(&ClassAsked::LABELS, &|cell, index| cell.class_asked[index].get()),
+            ..RouteTotals::default()
+        };
+        for (_, gate) in self.gates() {
+            totals.admitted += gate.admitted;
+            totals.admitted_shadow += gate.admitted_shadow;
+            add_counts(&mut totals.shadow, &gate.shadow);
+            add_counts(&mut totals.stale, &gate.stale);
         }
+        totals
+    }
+
+    /// What was decided, by the class that held for the call; classes without a call are left out.
+    pub fn gates(&self) -> Vec<(Class, GateTotals)> {
+        let of = |class: Class| {
+            GateTotals::of(&self.cells.made().map(move |cell| &cell.gates[class as usize]))
+        };
+        let totals = Class::ALL.into_iter().map(|class| (class, of(class)));
+        totals.filter(|(_, totals)| !totals.is_empty()).collect()
     }
 
     /// Durations by key, summed over cores. The keys are [`server_key`]s.

@@ -18,6 +18,7 @@ pub mod exposition;
 pub mod families;
 #[cfg(test)]
 mod fixture;
+pub mod gates;
 pub mod gauges;
 pub mod labels;
 pub mod log;

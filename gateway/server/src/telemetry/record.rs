@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{Method, Version};
+use sumun_policy::policy::Class;
 
+use crate::callers::CallerName;
+use crate::callers::class::ClassAsked;
 use crate::refusal::Code;
 
 /// The trace context of a call (W3C Trace Context level 1).
@@ -94,6 +97,12 @@ pub struct CallRecord {
     pub peer: IpAddr,
     /// Status sent; 0 where the client left before there was one.
     pub status: u16,
+    /// How much it may be shed: what its route says, or a `Sumun-Class` that counts.
+    pub class: Class,
+    /// What came of a `Sumun-Class`; `None`: it said nothing, or nobody asked.
+    pub class_asked: Option<ClassAsked>,
+    /// Who calls, where something depended on it and the name is no secret.
+    pub caller: Option<CallerName>,
     /// Why the gateway answered by itself.
     pub refusal: Option<Code>,
     /// The threshold that refused.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use http::Version;
+use sumun_policy::policy::Class;
 use tokio::sync::Notify;
 
 use super::cells::Counter;
@@ -46,6 +47,8 @@ pub struct SpanRecord {
     pub(super) version: Version,
     pub(super) peer: IpAddr,
     pub(super) status: u16,
+    pub(super) class: Class,
+    pub(super) caller: Option<Box<str>>,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Code>,
     pub(super) shed: Option<ShedRecord>,
@@ -88,6 +91,9 @@ impl SpanRecord {
             verdict: Verdict::of(record),
             method: method_label(method_index(&record.method)),
             path: Path::new(record.path.path()),
+            class: record.class,
+            // Copied, as the path is: it too may share the connection's read buffer.
+            caller: record.caller.as_ref().map(|caller| caller.as_str().into()),
             route: record.route.clone(),
             trace: record.trace,
             started_ns: record.started_ns,

@@ -135,7 +135,7 @@ routes:
     match: { path: /s }
     upstream: headers
     class: default
-    admission: { rps: { limit: 2.5 }, workers: { enter: 80% }, cpu: { enter: 5% } }
+    admission: { rps: { limit: 2.5, per: caller }, workers: { enter: 80% }, cpu: { enter: 5% } }
 ",
     );
     assert_eq!(policy.pool, Pool { total: 1000, unreserved_min: 100 });
@@ -154,7 +154,7 @@ routes:
     assert_eq!(r.cache.as_ref().expect("on").object_bytes_max, 1 << 20);
     assert_eq!(r.cache.as_ref().expect("on").fresh_for, None);
     let s = policy.routes["s"].admission.as_ref().expect("has thresholds");
-    assert_eq!(s.rps, Some(Rps { limit: 2.5, burst: 3, per: Per::Route }));
+    assert_eq!(s.rps, Some(Rps { limit: 2.5, burst: 3, per: Per::Caller }));
     assert_eq!(s.workers.expect("has").exit, percent("70%"));
     assert_eq!(s.cpu.expect("has").bounds.exit, percent("0%"));
     assert_eq!((s.mode, s.on_stale), (Mode::Enforce, OnStale::Proven));

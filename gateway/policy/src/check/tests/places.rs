@@ -271,9 +271,10 @@ fn thresholds() {
         ("{ rps: { limit: 1e9 } }", &["13:32: `limit` must be a number, this is `1e9`…"]),
         ("{ rps: { limit: 5, burst: 0 } }", &["13:42: `burst` is `0`, out of range…"]),
         (
-            "{ rps: { limit: 5, per: caller } }",
-            &["13:40: `per: caller` is not yet supported | use `route`"],
+            "{ rps: { limit: 5, per: calller } }",
+            &["13:40: `calller` is no `per` | did you mean `caller`?"],
         ),
+        ("{ rps: { limit: 5, per: caller } }", &[]),
         ("{ workers: { exit: 5% } }", &["13:18: `workers` needs `enter`…"]),
         (
             "{ workers: { enter: 70%, exit: 75% } }",

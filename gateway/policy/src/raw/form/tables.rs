@@ -208,7 +208,9 @@ const ROUTE: Form = Form {
                 Word::new("batch", "shed second"),
                 Word::new("bulk", "shed first"),
             ]),
-            "How much its calls may be shed. Quotas hold for every class.",
+            "How much its calls may be shed. A call may say a lower class in `Sumun-Class`, and a \
+             higher one where the setting `callers.may_raise` lists its caller; the upstream is \
+             told the class that holds. Quotas hold for every class.",
         )
         .or("interactive"),
         Key::new("admission", Of(&ADMISSION), "Thresholds over which calls are refused with 429."),
@@ -313,7 +315,11 @@ const RPS: Form = Form {
             "per",
             Choice(&[
                 Word::new("route", "all calls of the route share one bucket"),
-                Word::new("caller", "each caller has its own").not_yet(),
+                Word::new(
+                    "caller",
+                    "each caller has its own, as the setting `callers.by` tells them apart; calls \
+                     of nobody that is known share one",
+                ),
             ]),
             "Whose calls are counted together.",
         )
@@ -337,7 +343,7 @@ const CPU: Form = Form {
             "Whose CPU.",
         )
         .or("upstream"),
-        Key::new("enter", Percent { min: "1%" }, "Over this the limit is cut.").required(),
+        Key::new("enter", Percent { min: "1%" }, "Over this the limit on calls in flight is cut, reading by reading; the last `exit / enter` of it is a ramp.").required(),
         Key::new("exit", Percent { min: "0%" }, EXIT),
     ],
 };
@@ -346,10 +352,15 @@ const CPU: Form = Form {
 const WORKERS: Form = Form {
     title: "workers",
     noun: "`workers`",
-    about: "A threshold on the share of busy workers.",
+    about: "A threshold on the share of busy workers, other people's calls included.",
     exactly_one: &[],
     keys: &[
-        Key::new("enter", Percent { min: "1%" }, "Over this, shedding begins.").required(),
+        Key::new(
+            "enter",
+            Percent { min: "1%" },
+            "Over this, shedding begins; the share shed rises from here and is all where no worker is idle.",
+        )
+        .required(),
         Key::new("exit", Percent { min: "0%" }, EXIT),
     ],
 };

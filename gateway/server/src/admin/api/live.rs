@@ -18,6 +18,7 @@ use crate::admin::Desk;
 use crate::admin::fault::Fault;
 use crate::admin::input::Segment;
 use crate::admin::watch::{Counts, Quantiles, Readiness, Watch};
+use crate::sense::finding::Finding;
 
 type Answer<T> = Result<Json<T>, Fault>;
 
@@ -250,6 +251,8 @@ struct UpstreamState {
     in_flight: u32,
     endpoints: Vec<EndpointState>,
     signals: Vec<EndpointSignal>,
+    /// What is wrong with the signals, in words.
+    findings: Vec<Finding>,
 }
 
 #[derive(Serialize)]
@@ -273,13 +276,14 @@ struct EndpointSignal {
 pub(super) async fn upstreams(State(desk): State<Arc<Desk>>) -> Answer<Upstreams> {
     let now = desk.watch.now();
     let upstreams = desk.look(|snapshot| {
-        snapshot.upstreams().iter().map(|upstream| UpstreamState::of(upstream, now)).collect()
+        let of = |upstream: &Arc<Upstream>| UpstreamState::of(upstream, &*desk.watch, now);
+        snapshot.upstreams().iter().map(of).collect()
     })?;
     Ok(Json(Upstreams { upstreams }))
 }
 
 impl UpstreamState {
-    fn of(upstream: &Upstream, now: Moment) -> Self {
+    fn of(upstream: &Upstream, watch: &dyn Watch, now: Moment) -> Self {
         let endpoints = upstream.endpoints().iter().map(|endpoint| {
             let view = endpoint.view(now);
             EndpointState {
@@ -301,6 +305,7 @@ impl UpstreamState {
             in_flight: upstream.in_flight(),
             endpoints: endpoints.collect(),
             signals: signals.collect(),
+            findings: watch.findings(upstream.policy.name.as_str()),
         }
     }
 }

@@ -62,6 +62,18 @@ async fn upstreams_and_functions_show_their_load() {
     assert_eq!((&mailbox["name"], &mailbox["in_flight"]), (&json!("mailbox"), &json!(0)));
     assert_eq!(mailbox["endpoints"][1]["address"], "http://127.0.0.1:9102");
     assert_eq!(mailbox["endpoints"][1]["state"], "up");
+    let finding = &mailbox["findings"][0];
+    assert_eq!(
+        (&finding["id"], &finding["severity"]),
+        (&json!("orca-never-seen"), &json!("error"))
+    );
+    assert_eq!(
+        (&finding["endpoint"], &finding["signal"]),
+        (&json!("http://127.0.0.1:9101"), &Value::Null)
+    );
+    for words in ["seen", "meanwhile", "remedy"] {
+        assert!(finding[words].as_str().is_some_and(|words| !words.is_empty()), "{finding}");
+    }
 
     let functions = fixture.get("/api/v1/functions").await.json();
     assert_eq!(

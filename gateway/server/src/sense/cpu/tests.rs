@@ -76,6 +76,51 @@ fn the_tightest_group_above_counts() {
 }
 
 #[test]
+fn of_nested_quotas_the_one_used_up_first_counts() {
+    let root = Root::new();
+    root.write("proc/self/cgroup", "0::/pod/app\n");
+    let write = |app_us, pod_us| {
+        root.group("pod/app", "200000 100000\n", app_us); // two cores
+        root.group("pod", "400000 100000\n", pod_us); // four
+        root.group("", "max 100000\n", 1); // the root group has none
+    };
+    write(0, 0);
+    let mut meter = root.meter();
+    meter.sample(at(0));
+    write(1_000_000, 1_000_000);
+    near(meter.sample(at(1000)), 0.5);
+    write(1_200_000, 4_600_000); // its siblings take the rest of the pod
+    near(meter.sample(at(2000)), 0.9);
+}
+
+#[test]
+fn a_quota_of_more_cores_than_there_are_is_not_believed() {
+    let root = Root::new();
+    root.write("proc/self/cgroup", "0::/app\n");
+    root.group("app", "800000 100000\n", 0); // eight of two
+    root.ticks((0, 0), 0);
+    let mut meter = root.meter();
+    meter.sample(at(0));
+    root.group("app", "800000 100000\n", 2_000_000);
+    root.ticks((200, 0), 200);
+    near(meter.sample(at(1000)), 1.0);
+}
+
+#[test]
+fn a_group_moved_to_is_measured_from_then_on() {
+    let root = Root::new();
+    root.write("proc/self/cgroup", "0::/old\n");
+    root.group("old", "100000 100000\n", 0);
+    root.group("new", "100000 100000\n", 9_000_000);
+    let mut meter = root.meter();
+    meter.sample(at(0));
+    root.write("proc/self/cgroup", "0::/new\n");
+    assert_eq!(meter.sample(at(1000)), None, "what it used before is not this second's");
+    root.group("new", "100000 100000\n", 9_300_000);
+    near(meter.sample(at(2000)), 0.3);
+}
+
+#[test]
 fn a_quota_that_changes_is_followed() {
     let root = Root::new();
     root.write("proc/self/cgroup", "0::/app\n");

@@ -35,10 +35,14 @@ fn short() -> Wanted {
     Wanted { busy: Some("busy".into()), max: Some("max".into()), cpu: Some("cpu".into()) }
 }
 
-fn read_as(format: Format, text: &str, wanted: &Wanted) -> Result<Reading, TextError> {
+fn told_as(format: Format, text: &str, wanted: &Wanted) -> Result<Told, TextError> {
     let mut reader = Reader::new(wanted);
     reader.feed(text.as_bytes())?;
     reader.finish(format)
+}
+
+fn read_as(format: Format, text: &str, wanted: &Wanted) -> Result<Reading, TextError> {
+    told_as(format, text, wanted).map(|told| told.reading)
 }
 
 fn read(text: &str) -> Result<Reading, TextError> {
@@ -64,7 +68,8 @@ fn chunks_may_end_anywhere() {
         for chunk in SPRING.as_bytes().chunks(size) {
             reader.feed(chunk).unwrap();
         }
-        assert_eq!(reader.finish(Format::Prometheus).unwrap(), whole, "chunks of {size}");
+        let told = reader.finish(Format::Prometheus).unwrap();
+        assert_eq!(told.reading, whole, "chunks of {size}");
     }
 }
 
@@ -138,9 +143,46 @@ fn a_malformed_line_of_a_wanted_series_is_an_error_and_of_others_is_not() {
 }
 
 #[test]
-fn nothing_wanted_is_said_so() {
-    assert_eq!(read("other 1\n"), Err(TextError::Missing));
-    assert_eq!(read(""), Err(TextError::Missing));
+fn what_is_missing_unknown_or_no_gauge_is_told_apart() {
+    let told = |text: &str| told_as(Format::Prometheus, text, &short()).unwrap();
+    let nothing = told("other 1\n");
+    assert_eq!(
+        (nothing.busy, nothing.max, nothing.cpu),
+        (Seen::Missing, Seen::Missing, Seen::Missing)
+    );
+    assert_eq!((nothing.reading, nothing.is_whole()), (Reading::default(), false));
+
+    let said = told("busy -1\n# TYPE max counter\nmax 20\ncpu 0.25\n");
+    assert_eq!(
+        (said.busy, said.max, said.cpu),
+        (Seen::Unknown(-1.0), Seen::Counter, Seen::Value(0.25))
+    );
+    assert_eq!(said.reading, of(None, None, Some(0.25)));
+    let nan = told("busy NaN\n# TYPE max gauge\nmax 20\n");
+    assert!(matches!(nan.busy, Seen::Unknown(value) if value.is_nan()));
+    assert_eq!(nan.max, Seen::Value(20.0));
+    assert!(told("busy 1\nmax 2\ncpu 0\n").is_whole());
+}
+
+#[test]
+fn cpu_seconds_since_the_start_are_no_share() {
+    // Half a second after its start it would look like 50 %, and after a reset again.
+    let wanted = Wanted { cpu: Some("process_cpu_seconds_total".into()), ..Wanted::default() };
+    for seconds in ["0.5", "1.9", "0.1"] {
+        let text = format!("process_cpu_seconds_total {seconds}\n");
+        let told = told_as(Format::Prometheus, &text, &wanted).unwrap();
+        assert_eq!((told.cpu, told.reading.cpu), (Seen::Counter, None), "{seconds}");
+    }
+}
+
+#[test]
+fn the_process_is_read_beside_the_machine() {
+    let told = told_as(Format::Prometheus, SPRING, &wanted()).unwrap();
+    assert_eq!(told.process_cpu, Some(0.043_478_260_869_565_216));
+    assert_eq!(told.found, None, "nobody asked for a survey");
+    let own = Wanted { cpu: Some("process_cpu_usage".into()), ..Wanted::default() };
+    let told = told_as(Format::Prometheus, SPRING, &own).unwrap();
+    assert_eq!((told.process_cpu, told.reading.cpu), (None, Some(0.043_478_260_869_565_216)));
 }
 
 #[test]
@@ -152,7 +194,8 @@ fn an_endless_line_is_neither_kept_nor_believed() {
         assert!(reader.rest.len() <= LINE_BYTES_MAX + 4096);
     }
     reader.feed(b"\nbusy 1\n").unwrap();
-    assert_eq!(reader.finish(Format::Prometheus), Ok(of(Some(1.0), None, None)));
+    let told = reader.finish(Format::Prometheus).unwrap();
+    assert_eq!(told.reading, of(Some(1.0), None, None));
 
     let mut reader = Reader::new(&wanted);
     let line = format!("busy{{a=\"{}", "x".repeat(LINE_BYTES_MAX));

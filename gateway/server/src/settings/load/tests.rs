@@ -64,6 +64,8 @@ tls: { cert: /c.pem, key: /k.pem, client_ca: /ca.pem }
 limits: { header_time: 5s, header_bytes: 32KiB, headers: 64, max_body: 2GiB, body_rate: 2KiB,
           idle: 30s, connections: 100, h2_streams: 10 }
 trusted_proxies: [10.0.0.0/8, \"fd00::/8\", 192.168.1.1]
+callers: { by: [ {header: X-Service-Name}, 'mtls:san', {jwt: sub}, api_key:X-Api-Key ], max: 500,
+           may_raise: [ops-console, 'spiffe://mesh/ns/ops'], jwt_keys: /jwks.json }
 cache: { store: memory, memory: 64MiB }
 redis: { url: rediss://cache:6380/2, user: gateway, password: p, ca: /r.pem, timeout: 20ms }
 drain: { announce: 1s, limit: 10s }
@@ -81,6 +83,10 @@ to: http://127.0.0.1:8090/
     assert_eq!(settings.limits.idle, Duration::from_secs(30));
     let networks: Vec<String> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(networks, ["10.0.0.0/8", "fd00::/8", "192.168.1.1/32"]);
+    let by: Vec<String> = settings.callers.by.iter().map(ToString::to_string).collect();
+    assert_eq!(by, ["header:x-service-name", "mtls:san", "jwt:sub", "api_key:x-api-key"]);
+    assert_eq!(settings.callers.callers_max, 500);
+    assert_eq!(*settings.callers.may_raise[1], *"spiffe://mesh/ns/ops");
     assert_eq!(settings.access_log.format, AccessLogFormat::Common);
     assert_eq!(settings.redis.address.nodes, [("cache".to_owned(), 6380)]);
     assert_eq!(settings.redis.timeout, Duration::from_millis(20));
@@ -147,6 +153,16 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
         ("to: http://u:p@host", "1:5: `http://u:p@host` is not the URL of a service"),
         ("admin: { listen: 127.0.0.1:8080 }", "1:18: `listen` and `admin.listen` are both"),
         ("listen: ${SUMUN_TEST_UNSET}", "1:9: the variable SUMUN_TEST_UNSET is not set"),
+        ("callers: { by: [header] }", "1:16: `header` says nothing that tells a caller"),
+        ("callers: { by: [{ header: a, b: c }] }", "1:16: `callers.by` is not a list of values"),
+        ("callers: { by: [mtls:subject, {mtls: subject}] }", "1:16: `mtls:subject` is written twi"),
+        ("callers: { by: ['header:x'] }", "1:16: `header:x` is believed of `trusted_proxies`, a"),
+        ("callers: { by: ['jwt:sub'] }", "1:16: `jwt:sub` is believed of `trusted_proxies`, and"),
+        ("callers: { believe: all }", "1:21: `all` is nobody who can be believed"),
+        ("callers: { max: 0 }", "1:17: `0` is out of range"),
+        ("callers: { may_raise: [\"a'b\"] }", "1:23: `a'b` is not a caller's name"),
+        ("callers: { jwt_keys: /k }", "1:22: `callers.jwt_keys` stands without a source"),
+        ("callers: { api_keys: /k }", "1:22: `callers.api_keys` stands without a source"),
         ("- a", "1:1: the file is not a mapping"),
     ] {
         let problems = Folder::with(text).problems();
@@ -209,7 +225,8 @@ fn a_named_file_must_exist_and_an_unnamed_one_need_not() {
 fn what_is_printed_reads_back_as_the_same_settings() {
     let file = Folder::with(
         "state: \"/var/it's here\"\ntrusted_proxies: [10.0.0.0/8]\nworkers: 3\n\
-         tls: { cert: '/$${x}', key: /k }\nlimits: { body_rate: 0B }\nlisten: '[::1]:80'\n",
+         tls: { cert: '/$${x}', key: /k }\nlimits: { body_rate: 0B }\nlisten: '[::1]:80'\n\
+         callers: { by: [header:X-A, jwt:sub], may_raise: ['Order Service #1', 'a: b'] }\n",
     );
     let first = file.load(&[("to", "http://[::1]:8081")], &[]).unwrap();
     let again = Folder::with(&first.render()).load(&[], &[]).unwrap();

@@ -42,7 +42,10 @@ impl LineWriter {
         field(out, "path", path(record));
         if let Some(route) = record.route.as_ref().filter(|route| !route.name().is_empty()) {
             field(out, "route", route.name());
-            field(out, "class", route.class().as_str());
+            field(out, "class", record.class.as_str());
+        }
+        if let Some(caller) = &record.caller {
+            field(out, "caller", caller.as_str());
         }
         number(out, "status", u64::from(record.status));
         if let Some(code) = record.refusal {
@@ -75,11 +78,16 @@ impl LineWriter {
         out.extend_from_slice(b"}\n");
     }
 
-    /// `peer - - [time] "request line" status bytes seconds`
+    /// `peer - caller [time] "request line" status bytes seconds`
     pub(super) fn common(&mut self, out: &mut Vec<u8>, record: &CallRecord) {
         self.turn_to(self.wall.unix_ns(record.started_ns));
         display(out, record.peer);
-        out.extend_from_slice(b" - - [");
+        out.extend_from_slice(b" - ");
+        match &record.caller {
+            Some(caller) => escape_word(out, caller.as_str()),
+            None => out.push(b'-'),
+        }
+        out.extend_from_slice(b" [");
         out.extend_from_slice(&self.ncsa);
         out.extend_from_slice(b"] \"");
         escape_common(out, record.method.as_str());
@@ -187,6 +195,19 @@ fn escape_json(out: &mut Vec<u8>, text: &str) {
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte)]);
             }
+        }
+    }
+}
+
+/// A word of the common format: a space would begin the next one.
+fn escape_word(out: &mut Vec<u8>, text: &str) {
+    for word in text.split_inclusive(' ') {
+        match word.strip_suffix(' ') {
+            Some(word) => {
+                escape_common(out, word);
+                out.extend_from_slice(b"\\x20");
+            }
+            None => escape_common(out, word),
         }
     }
 }

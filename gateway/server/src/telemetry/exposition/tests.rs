@@ -33,6 +33,7 @@ fn live() -> LiveState {
             RouteState { route: name("free"), in_flight: 0, limit: None, thresholds: Vec::new() },
         ],
         signals: vec![signal(Some(0.4), 0.5), signal(Some(0.9), 0.25), signal(None, 2.0)],
+        findings: vec![(name("mailbox"), 1)],
         functions: vec![FunctionState {
             function: name("fn-mail"),
             reserved: Some(300),
@@ -90,6 +91,7 @@ fn every_metric_of_the_contract_is_there_with_its_labels() {
         "sumun_threshold{route=\"mail\",signal=\"workers\"} 0.85",
         "sumun_signal{upstream=\"mailbox\",signal=\"workers\"} 0.9",
         "sumun_signal_age_seconds{upstream=\"mailbox\",signal=\"workers\"} 2",
+        "sumun_signal_findings{upstream=\"mailbox\"} 1",
         "sumun_function_concurrency{function=\"fn-mail\",kind=\"reserved\"} 300",
         "sumun_function_concurrency{function=\"fn-mail\",kind=\"in_use\"} 2",
         "sumun_function_throttled_total{function=\"fn-mail\"} 11",

@@ -142,6 +142,12 @@ fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
     // In shadow mode: what would have been, as the metrics have it.
     let decision = if record.shadow.is_some() { "refuse" } else { record.verdict.decision() };
     attributes.push(KeyValue::new("sumun.decision", decision));
+    if record.route.as_ref().is_some_and(|route| !route.name().is_empty()) {
+        attributes.push(KeyValue::new("sumun.class", record.class.as_str()));
+    }
+    if let Some(caller) = &record.caller {
+        attributes.push(KeyValue::new("sumun.caller", caller.to_string()));
+    }
     if let Some(result) = record.cache {
         attributes.push(KeyValue::new("sumun.cache", cache_label(result)));
     }
