@@ -1,12 +1,16 @@
 //! What one decision of the engine costs: a route with a class, a rate and workers, as in the
 //! experiments; admitted, refused, and admitted by several threads at once on one word.
 
+use std::ops::Range;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sumun_engine::{Live, Moment, Route, Snapshot};
+
+/// Between two calls of a thread, as the rate sees them.
+const CALL_NS: u64 = 10_000;
 
 /// What to measure.
 #[derive(Deserialize)]
@@ -16,6 +20,8 @@ struct Settings {
     /// A route that never refuses, and one that always does.
     admits: String,
     refuses: String,
+    /// One without a rate, for several threads at once: each has its own time.
+    shared: String,
     decisions: u64,
     threads: usize,
     rounds: usize,
@@ -33,11 +39,20 @@ pub fn run(settings: &str) -> Value {
         Arc::clone(found.expect("a route"))
     };
     let (admits, refuses) = (route(&settings.admits), route(&settings.refuses));
+    let shared = route(&settings.shared);
     // The refusing route has a bucket of one.
     let _ = refuses.admit(Moment::from_nanos(2));
-    let median = |route: &Arc<Route>, threads: usize, admitted: bool| {
+    let decisions = settings.decisions;
+    // Time goes on from one round to the next: buckets are not asked about the past.
+    let begin_ns = |round: usize| 3 + round as u64 * decisions * CALL_NS;
+    let mut round = 0;
+    let mut median = |route: &Arc<Route>, threads: usize, admitted: bool| {
         let mut found: Vec<f64> = (0..settings.rounds)
-            .map(|_| ns_each(route, threads, settings.decisions, admitted))
+            .map(|_| {
+                round += 1;
+                let calls = begin_ns(round)..begin_ns(round + 1);
+                ns_each(route, threads, calls, admitted)
+            })
             .collect();
         found.sort_by(f64::total_cmp);
         found[found.len() / 2]
@@ -45,13 +60,14 @@ pub fn run(settings: &str) -> Value {
     json!({
         "admit_ns": median(&admits, 1, true),
         "refuse_ns": median(&refuses, 1, false),
-        "contended_ns": median(&admits, settings.threads, true),
+        "contended_ns": median(&shared, settings.threads, true),
         "threads": settings.threads,
     })
 }
 
 /// Decides, and where admitted frees the slot, on each thread; ns of one such turn of a thread.
-fn ns_each(route: &Arc<Route>, threads: usize, decisions: u64, admitted: bool) -> f64 {
+fn ns_each(route: &Arc<Route>, threads: usize, span_ns: Range<u64>, admitted: bool) -> f64 {
+    let decisions = (span_ns.end - span_ns.start) / CALL_NS;
     let begin = Barrier::new(threads);
     std::thread::scope(|scope| {
         let turns: Vec<_> = (0..threads)
@@ -60,8 +76,8 @@ fn ns_each(route: &Arc<Route>, threads: usize, decisions: u64, admitted: bool) -
                     begin.wait();
                     let begun = Instant::now();
                     for call in 0..decisions {
-                        // A thousand calls a second, as the rate sees them.
-                        let decision = route.admit(Moment::from_nanos(3 + call * 1_000_000));
+                        let at = span_ns.start + call * CALL_NS;
+                        let decision = route.admit(Moment::from_nanos(at));
                         assert_eq!(decision.outcome.is_ok(), admitted);
                     }
                     begun.elapsed().as_nanos() as f64 / decisions as f64
