@@ -14,24 +14,30 @@
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before
 //! the body is read; nothing allocates.
 
+pub(crate) mod account;
+pub(crate) mod booking;
 pub(crate) mod classes;
+pub(crate) mod cohort;
 pub(crate) mod cpu;
 pub(crate) mod demand;
+pub(crate) mod diffusion;
+pub(crate) mod hysteresis;
 pub(crate) mod lane;
 pub(crate) mod limit;
+pub(crate) mod offer;
 pub(crate) mod proven;
+pub(crate) mod terms;
 pub(crate) mod workers;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::Duration;
 
 use sumun_policy::policy::Class;
 
-use crate::admission::lane::{Gate, Lane};
-use crate::rate::Rate;
+use crate::admission::account::Account;
+use crate::admission::lane::{Gate, Lane, Spend};
 use crate::route::Route;
-use crate::slots::UNLIMITED;
+use crate::slots::{Slots, UNLIMITED};
 use crate::time::Moment;
 
 /// What a call says of itself, for admission.
@@ -57,8 +63,27 @@ pub struct Decision {
 #[must_use = "dropping a slot frees it"]
 pub struct Slot {
     route: Arc<Route>,
-    /// Would have been refused: subtracted where shadow lanes look at what is in flight.
-    surplus: bool,
+    class: Class,
+    virtual_place: Place,
+}
+
+/// Where a call that is in flight also counts as in flight in the virtual world, which is what the
+/// lanes in shadow mode decide in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Nowhere: nothing is in shadow mode, or this call would have been refused.
+    Nowhere,
+    /// At the upstream.
+    Upstream,
+    /// At the upstream, and in the account of its lane.
+    Lane,
+}
+
+/// What a decision reads and changes: the real state of a lane and its upstream, or the virtual one.
+#[derive(Clone, Copy, Debug)]
+struct World<'a> {
+    account: &'a Account,
+    slots: &'a Slots,
 }
 
 /// Why a call is refused, and when to come back.
@@ -105,6 +130,9 @@ pub struct ThresholdView {
 pub(crate) struct Bound {
     /// Calls in flight at the upstream under which the lane admits.
     pub limit: u32,
+    /// Calls in flight up to which it sheds nothing; may lie under zero where other people's load
+    /// alone is over the threshold.
+    pub free: f64,
     pub reason: Reason,
     pub threshold: f64,
     pub observed: Observed,
@@ -158,78 +186,61 @@ impl Decision {
 // === the fast loop ===
 
 /// Decides on one call of a route.
-pub(crate) fn decide(route: &Arc<Route>, _ask: Ask, now: Moment) -> Decision {
-    match route.lane.gate() {
-        Gate::Open => {
-            route.lane.state.admitted();
-            route.upstream.state.slots.enter();
-            Decision::enter(Slot { route: Arc::clone(route), surplus: false })
+pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
+    let (lane, state) = (&route.lane, &route.upstream.state);
+    let real = World { account: &lane.state.live, slots: &state.slots };
+    match lane.gate(ask.class) {
+        Gate::Open => real.enter(ask.class),
+        Gate::Enforce => {
+            if let Err(shed) = judge(lane, real, ask, now) {
+                return Decision::refuse(shed);
+            }
         }
-        Gate::Enforce(rate) => match enforce(route, rate, now) {
-            Ok(()) => {
-                route.lane.state.admitted();
-                Decision::enter(Slot { route: Arc::clone(route), surplus: false })
-            }
-            Err(shed) => {
-                refused(&route.lane, &shed);
-                Decision::refuse(shed)
-            }
-        },
-        Gate::Shadow(rate) => shadow(route, rate, now),
+        Gate::Shadow => return shadow(route, real, ask, now),
     }
+    let place = if route.upstream.has_shadow() {
+        state.shadow.enter();
+        Place::Upstream
+    } else {
+        Place::Nowhere
+    };
+    Decision::enter(Slot::new(route, ask.class, place))
 }
 
-fn enforce(route: &Route, rate: Option<Rate>, now: Moment) -> Result<(), Shed> {
-    let (lane, slots) = (&route.lane, &route.upstream.state.slots);
-    if let Some(rate) = rate {
-        // Most calls over the rate end here and never touch the word that others share.
-        lane.state.bucket.peek(rate, now).map_err(|wait| lane.over_rate(wait))?;
+/// The decision itself: the same for real calls, in shadow mode and in a replay. What enters has
+/// taken its slot and its token; what is refused has taken nothing and booked its return.
+fn judge(lane: &Lane, world: World<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
+    let (terms, account) = (lane.terms(ask.class), world.account.of(ask.class));
+    // Most calls over the rate end here and never touch the word that others share.
+    lane.rate_verdict(world.account, ask, Spend::Nothing, now)?;
+    if let Err(full) = terms.enter(world.slots, account, ask.caller, now) {
+        // Only what the workers refused is unmet demand for workers.
+        account.refuse();
+        return Err(terms.shed(full, account, now));
     }
-    slots.try_enter(lane.limit()).map_err(|full| lane.over_limit(full))?;
-    if let Some(rate) = rate
-        && let Err(wait) = lane.state.bucket.take(rate, now)
-    {
-        slots.leave();
-        return Err(lane.over_rate(wait));
+    if let Err(shed) = lane.rate_verdict(world.account, ask, Spend::One, now) {
+        world.slots.leave();
+        return Err(shed);
     }
+    account.enter();
     Ok(())
 }
 
-/// The same decision on what would be in flight had shadow lanes refused; the call enters anyway.
-/// Exact for calls one after another; calls that race may see each other or not.
-fn shadow(route: &Arc<Route>, rate: Option<Rate>, now: Moment) -> Decision {
-    let (lane, upstream) = (&route.lane, &route.upstream.state);
-    let before = upstream.slots.enter();
-    let in_flight = before.saturating_sub(upstream.surplus.load(Acquire));
-    let limit = lane.limit();
-    let verdict = (|| {
-        if let Some(rate) = rate {
-            lane.state.bucket.peek(rate, now).map_err(|wait| lane.over_rate(wait))?;
-        }
-        if in_flight >= limit {
-            return Err(lane.over_limit(crate::slots::Full { in_flight, limit }));
-        }
-        match rate {
-            Some(rate) => lane.state.bucket.take(rate, now).map_err(|wait| lane.over_rate(wait)),
-            None => Ok(()),
-        }
-    })();
-    let would_refuse = verdict.err();
-    if let Some(shed) = &would_refuse {
-        upstream.surplus.fetch_add(1, AcqRel);
-        refused(lane, shed);
-        lane.state.entered();
-    } else {
-        lane.state.admitted();
-    }
-    let slot = Slot { route: Arc::clone(route), surplus: would_refuse.is_some() };
-    Decision { outcome: Ok(slot), shadow: would_refuse }
+/// The decision in the virtual world; the call enters the real one whatever it is.
+fn shadow(route: &Arc<Route>, real: World<'_>, ask: Ask, now: Moment) -> Decision {
+    let (lane, state) = (&route.lane, &route.upstream.state);
+    let world = World { account: &lane.state.shadow, slots: &state.shadow };
+    let shed = judge(lane, world, ask, now).err();
+    real.enter(ask.class);
+    let place = if shed.is_none() { Place::Lane } else { Place::Nowhere };
+    Decision { outcome: Ok(Slot::new(route, ask.class, place)), shadow: shed }
 }
 
-/// Only what the workers refused is unmet demand for workers.
-fn refused(lane: &Lane, shed: &Shed) {
-    if shed.reason != Reason::Rps {
-        lane.state.refused();
+impl World<'_> {
+    /// Counts a call that enters whatever the limit.
+    fn enter(self, class: Class) {
+        self.account.of(class).enter();
+        self.slots.enter();
     }
 }
 
@@ -241,10 +252,14 @@ impl Bound {
         bound.map_or(UNLIMITED, |bound| bound.limit)
     }
 
-    /// The lower of two limits; of equal ones the first.
+    /// The lower of two limits; of equal ones the first. Shedding begins where the first of the two
+    /// begins.
     pub(crate) fn lower(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         match (a, b) {
-            (Some(a), Some(b)) if b.limit < a.limit => Some(b),
+            (Some(a), Some(b)) => {
+                let lower = if b.limit < a.limit { b } else { a };
+                Some(Self { free: a.free.min(b.free), ..lower })
+            }
             (a, b) => a.or(b),
         }
     }
@@ -253,18 +268,30 @@ impl Bound {
 // === impl Slot ===
 
 impl Slot {
+    fn new(route: &Arc<Route>, class: Class, virtual_place: Place) -> Self {
+        Self { route: Arc::clone(route), class, virtual_place }
+    }
+
     /// The route that the call came by.
     pub fn route(&self) -> &Arc<Route> {
         &self.route
+    }
+
+    /// The class that it was let in as.
+    pub fn class(&self) -> Class {
+        self.class
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.route.lane.state.left();
-        let upstream = &self.route.upstream.state;
-        if self.surplus {
-            upstream.surplus.fetch_sub(1, Release);
+        let (lane, upstream) = (&self.route.lane.state, &self.route.upstream.state);
+        lane.live.of(self.class).leave();
+        if self.virtual_place == Place::Lane {
+            lane.shadow.of(self.class).leave();
+        }
+        if self.virtual_place != Place::Nowhere {
+            upstream.shadow.leave();
         }
         upstream.slots.leave();
     }

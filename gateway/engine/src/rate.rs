@@ -28,6 +28,11 @@ impl Rate {
         let window_ns = interval_ns.saturating_mul(u64::from(burst.max(1)));
         Self { interval_ns, window_ns }
     }
+
+    /// Spacing of calls at the sustained rate, nanoseconds.
+    pub(crate) fn interval_ns(self) -> u64 {
+        self.interval_ns
+    }
 }
 
 /// What was spent of a [`Rate`]. Outlives the rate: a reload may change it.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use sumun_policy::policy;
+use sumun_policy::policy::{self, Class};
 
-use crate::admission::lane::Lane;
+use crate::admission::lane::{Gate, Lane};
 use crate::admission::{self, Ask, Decision, ThresholdView};
 use crate::quota::Function;
 use crate::slots::UNLIMITED;
@@ -38,15 +38,23 @@ impl Route {
 
     /// Its calls in flight.
     pub fn in_flight(&self) -> u32 {
-        self.lane.state.in_flight()
+        self.lane.state.live.in_flight()
     }
 
-    /// Calls in flight *at the upstream* under which it admits; `None`: no limit. In shadow mode
-    /// the limit that would hold.
+    /// Calls in flight *at the upstream* under which it admits calls of its own class; `None`: no
+    /// limit. In shadow mode the limit that would hold.
     pub fn limit(&self) -> Option<u32> {
-        let word =
-            if self.lane.is_enforced() { self.upstream.state.slots.limit() } else { UNLIMITED };
-        let limit = self.lane.limit().min(word);
+        self.limit_of(self.policy.class)
+    }
+
+    /// The same for calls of another class, which they said of themselves.
+    pub fn limit_of(&self, class: Class) -> Option<u32> {
+        let word = match self.lane.gate(class) {
+            Gate::Open => return None,
+            Gate::Enforce => self.upstream.state.slots.limit(),
+            Gate::Shadow => UNLIMITED,
+        };
+        let limit = self.lane.terms(class).limit().min(word);
         (limit != UNLIMITED).then_some(limit)
     }
 

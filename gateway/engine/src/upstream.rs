@@ -5,24 +5,22 @@
 //! readings; it may lock, the fast loop never meets those locks.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sumun_policy::policy::{self, Source};
 
-use crate::admission::Bound;
-use crate::admission::classes::{self, Rank};
-use crate::admission::demand::{Demand, Wanted};
 use crate::admission::lane::Lane;
-use crate::admission::limit::{self, LoadNow};
 use crate::endpoint::{self, Endpoint};
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
 use crate::slots::{Slots, UNLIMITED};
 use crate::time::Moment;
+use crate::upstream::turn::Scratch;
 
 mod load;
+mod turn;
 
 /// Least time between two refreshes by readings, times lanes: ORCA headers come with every
 /// response, and limits cost about 0.1 µs a lane. Keeps the slow loop under a tenth of a core.
@@ -40,8 +38,9 @@ pub struct Upstream {
     pub index: usize,
     pub(crate) state: Arc<UpstreamState>,
     endpoints: Vec<Arc<Endpoint>>,
-    /// Highest class first.
     lanes: Vec<Arc<Lane>>,
+    /// Whether a lane is in shadow mode: then what would be in flight is counted, too.
+    has_shadow: bool,
     gateway_cpu: Arc<Gauge>,
     /// Only the newest snapshot's object sets limits.
     generation: u64,
@@ -53,12 +52,13 @@ pub struct Upstream {
 #[derive(Debug)]
 pub(crate) struct UpstreamState {
     pub slots: Slots,
-    /// Calls in flight that shadow lanes would have refused.
-    pub surplus: AtomicU32,
+    /// What would be in flight had the lanes in shadow mode refused. Counted from the first
+    /// revision on that has such a lane; calls let in before it are never seen here.
+    pub shadow: Slots,
     generation: AtomicU64,
     refreshed_at: AtomicU64,
-    /// Scratch space of the slow loop; holding it is running it.
-    slow: Mutex<Vec<Rank>>,
+    /// Holding it is running the slow loop.
+    slow: Mutex<Scratch>,
 }
 
 /// What a snapshot builds an upstream from.
@@ -77,10 +77,10 @@ pub(crate) struct Parts {
 
 impl Upstream {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { policy, index, state, endpoints, mut lanes, gateway_cpu, generation, since } =
+        let Parts { policy, index, state, endpoints, lanes, gateway_cpu, generation, since } =
             parts;
-        lanes.sort_by_key(|lane| std::cmp::Reverse(lane.class));
-        Self { policy, index, state, endpoints, lanes, gateway_cpu, generation, since }
+        let has_shadow = lanes.iter().any(|lane| lane.is_shadow());
+        Self { policy, index, state, endpoints, lanes, has_shadow, gateway_cpu, generation, since }
     }
 
     /// Its instances, in the order of the policy; never empty.
@@ -138,36 +138,26 @@ impl Upstream {
     pub(crate) fn install(&self, now: Moment) {
         self.state.generation.store(self.generation, Release);
         // Waits for a turn under the older policy: these lanes must not begin without limits.
-        let mut ranks = self.state.slow.lock();
-        self.turn(&mut ranks, now);
+        let mut scratch = self.state.slow.lock();
+        self.turn_from_last(&mut scratch, now);
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
-        let Some(mut ranks) = self.state.slow.try_lock() else { return };
+        let Some(mut scratch) = self.state.slow.try_lock() else { return };
         if self.state.generation.load(Acquire) == self.generation {
-            self.turn(&mut ranks, now);
+            self.turn_from_last(&mut scratch, now);
         }
     }
 
-    fn turn(&self, ranks: &mut Vec<Rank>, now: Moment) {
-        self.state.refreshed_at.store(now.nanos(), Relaxed);
-        let flows = self.lanes.iter().map(|lane| {
-            let mut learned = lane.state.learned.lock();
-            learned.demand.sample(lane.state.counts(), lane.state.in_flight(), now);
-            learned.demand.flow()
-        });
-        let hold_s = Demand::hold_s(flows);
-        let load = self.load(hold_s, now);
-        ranks.clear();
-        ranks.extend(self.lanes.iter().map(|lane| rank(lane, &load, now)));
-        classes::order(ranks);
-        for (lane, rank) in self.lanes.iter().zip(ranks.iter()) {
-            lane.publish(rank.bound.as_ref());
-        }
-        let enforced = ranks.iter().filter(|rank| rank.enforced);
-        let widest = enforced.map(|rank| Bound::limit_of(rank.bound.as_ref())).max();
-        self.state.slots.set_limit(widest.unwrap_or(UNLIMITED));
+    pub(crate) fn has_shadow(&self) -> bool {
+        self.has_shadow
+    }
+
+    fn turn_from_last(&self, scratch: &mut Scratch, now: Moment) {
+        let last = Moment::from_nanos(self.state.refreshed_at.swap(now.nanos(), Relaxed));
+        let elapsed = if last == Moment::default() { Duration::ZERO } else { now.since(last) };
+        self.turn(scratch, elapsed, now);
     }
 
     /// How long a quantity may be silent. One that never spoke is missed ten periods after the
@@ -202,27 +192,16 @@ enum Series {
     Cpu,
 }
 
-fn rank(lane: &Lane, load: &LoadNow, now: Moment) -> Rank {
-    let mut learned = lane.state.learned.lock();
-    let (bound, wanted) = match &lane.rules {
-        None => (None, Wanted::default()),
-        Some(rules) => {
-            (limit::bound(rules, &mut learned, load, now), learned.demand.wanted(load.hold_s))
-        }
-    };
-    Rank { class: lane.class, enforced: lane.is_enforced(), bound, wanted }
-}
-
 // === impl UpstreamState ===
 
 impl UpstreamState {
     pub(crate) fn new() -> Self {
         Self {
             slots: Slots::new(UNLIMITED),
-            surplus: AtomicU32::new(0),
+            shadow: Slots::new(UNLIMITED),
             generation: AtomicU64::new(0),
             refreshed_at: AtomicU64::new(0),
-            slow: Mutex::new(Vec::new()),
+            slow: Mutex::new(Scratch::default()),
         }
     }
 }

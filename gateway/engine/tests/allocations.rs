@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use sumun_engine::{Live, Moment, Snapshot};
+use sumun_engine::{Ask, Live, Moment, Snapshot};
 use sumun_policy::policy::{
     Admission, Class, Endpoint, Function, HostPattern, Hysteresis, Match, Mode, OnStale, Origin,
     PathPattern, Per, Protocol, Route, Rps, Segment, Target, Timeout, Upstream,
@@ -53,7 +53,7 @@ fn origin() -> Origin {
 }
 
 /// `*.example.internal` with `/tenant/N/*` for a hundred tenants, each through a function.
-fn written() -> Policy {
+fn written(mode: Mode) -> Policy {
     let endpoint = |port| Endpoint { tls: false, host: "127.0.0.1".into(), port };
     let upstream = Upstream {
         name: name("u"),
@@ -65,10 +65,10 @@ fn written() -> Policy {
         workers_max: Some(5),
     };
     let function =
-        Function { name: name("f"), origin: origin(), upstream: name("u"), reserved: Some(20) };
+        Function { name: name("f"), origin: origin(), upstream: name("u"), reserved: Some(100) };
     let share = |share| Percent::from_ratio(share).expect("a share");
     let admission = Admission {
-        mode: Mode::Enforce,
+        mode,
         rps: Some(Rps { limit: 1_000.0, burst: 50, per: Per::Route }),
         cpu: None,
         workers: Some(Hysteresis { enter: share(0.85), exit: share(0.75) }),
@@ -107,30 +107,37 @@ fn written() -> Policy {
 
 #[test]
 fn a_call_costs_no_allocation_whether_let_in_or_refused() {
-    let snapshot = Snapshot::compile(written(), 1, &Live::new(), Moment::from_nanos(0));
+    assert_eq!(decided(Mode::Enforce), (20, 80, 0));
+    assert_eq!(decided(Mode::Shadow), (100, 0, 80), "in appearance");
+    assert!(allocations_of(|| drop(Box::new(1))) > 0, "the counter counts");
+}
+
+/// Of a hundred calls: how many were let in, refused, and refused in appearance.
+fn decided(mode: Mode) -> (usize, u32, u32) {
+    let snapshot = Snapshot::compile(written(mode), 1, &Live::new(), Moment::from_nanos(0));
     let mut headers = HeaderMap::new();
     headers.insert("x-kind", HeaderValue::from_static("mail"));
     let mut held = Vec::with_capacity(100);
-    let (mut refused, mut throttled) = (0, 0);
+    let (mut refused, mut in_appearance, mut throttled) = (0, 0, 0);
     let count = allocations_of(|| {
         for n in 0..100u64 {
             let now = Moment::from_nanos(n);
             let host = "api.eu.example.internal";
             let found = snapshot.find(&Method::POST, host, "/tenant/42/inbox", &headers);
             let route = found.expect("the route of the tenant");
-            let Ok(slot) = route.admit(now).outcome else {
+            let ask = Ask { class: Class::Batch, caller: Some(n) };
+            let decision = route.decide(ask, now);
+            in_appearance += u32::from(decision.shadow.is_some());
+            let Ok(slot) = decision.outcome else {
                 refused += 1;
                 continue;
             };
             let permit = route.function.as_ref().map(sumun_engine::Function::reserve);
             throttled += u32::from(matches!(permit, Some(Err(_))));
             let endpoint = route.upstream.pick(n << 7, None, now).expect("an endpoint");
-            if held.len() < 17 {
-                held.push((slot, permit, endpoint.begin()));
-            }
+            held.push((slot, permit, endpoint.begin()));
         }
     });
-    assert_eq!(count, 0, "allocations");
-    assert_eq!((held.len(), refused, throttled), (17, 83, 0));
-    assert!(allocations_of(|| drop(Box::new(1))) > 0, "the counter counts");
+    assert_eq!((count, throttled), (0, 0), "allocations, calls without a permit");
+    (held.len(), refused, in_appearance)
 }

@@ -3,7 +3,9 @@
 //! Walking from the highest class down, each lane's limit (1) leaves room for the workers that
 //! higher classes lately wanted and did not get, and a margin for their chance variation, and (2)
 //! never exceeds the limit of an enforced lane of a
-//! higher class, so at no instant is a higher class refused while a lower one is admitted.
+//! higher class. Walking back up, (3) shedding of a class begins no sooner than where all lower
+//! ones are shed whole. So at no instant is a call refused while one of a lower class would be let
+//! in, call by call, on the ramp and at the limit.
 //!
 //! The margin is trunk reservation as in telephone networks: where the classes above want the share
 //! `ρ` of the limit, the chance that they climb `m` slots over what lower ones may fill falls as
@@ -31,9 +33,11 @@ const SHARE_MIN: f64 = 0.001;
 /// be had is already left as room.
 const SHARE_MAX: f64 = 0.9;
 
-/// A lane as the order sees it.
+/// A class of a lane, as the order sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rank {
+    /// Its lane's place at the upstream.
+    pub lane: usize,
     pub class: Class,
     pub enforced: bool,
     pub bound: Option<Bound>,
@@ -69,6 +73,27 @@ pub(crate) fn order(lanes: &mut [Rank]) {
             enforced.close(class);
         }
     }
+    begin_in_order(lanes);
+}
+
+/// Lifts where shedding begins to where it is complete for all lower classes.
+fn begin_in_order(lanes: &mut [Rank]) {
+    let (mut enforced, mut all) = (0, 0);
+    for class in lanes.chunk_by_mut(|a, b| a.class == b.class).rev() {
+        for lane in class.iter_mut() {
+            let floor = if lane.enforced { enforced } else { all };
+            if let Some(bound) = &mut lane.bound {
+                bound.free = bound.free.max(f64::from(floor)).min(f64::from(bound.limit));
+            }
+        }
+        for lane in class.iter() {
+            let Some(bound) = &lane.bound else { continue };
+            all = all.max(bound.limit);
+            if lane.enforced {
+                enforced = enforced.max(bound.limit);
+            }
+        }
+    }
 }
 
 impl Above {
@@ -89,14 +114,20 @@ impl Above {
     fn narrow(&self, bound: Bound) -> Bound {
         let limit = f64::from(bound.limit);
         let margin: f64 = self.levels.iter().map(|wanted| margin(*wanted, limit)).sum();
-        let room = ((self.wanted.unmet + margin).round() as u32).min(bound.limit);
+        let room = (self.wanted.unmet + margin).round();
+        // One slot at least: who calls rarely would find the pool full each time.
+        let room = if margin > 0.0 { room.max(1.0) } else { room };
+        let room = (room as u32).min(bound.limit);
         let observed = match bound.observed {
             Observed::Busy { taken, capacity } => Observed::Busy { taken: taken + room, capacity },
             share @ Observed::Share(_) => share,
         };
-        let own = Bound { limit: bound.limit - room, observed, ..bound };
+        let free = bound.free - f64::from(room);
+        let own = Bound { limit: bound.limit - room, free, observed, ..bound };
         match self.ceiling {
-            Some(ceiling) if ceiling.limit < own.limit => ceiling,
+            Some(ceiling) if ceiling.limit < own.limit => {
+                Bound { free: own.free.min(f64::from(ceiling.limit)), ..ceiling }
+            }
             _ => own,
         }
     }

@@ -1,5 +1,5 @@
 //! The CPU limit: over `enter` it is cut multiplicatively, under `exit` it recovers additively,
-//! between them it holds.
+//! between them it holds. Between a cut and a recovery lies at least the dwell.
 //!
 //! There is no limit until CPU first crosses `enter`; the first cut starts from what was in flight,
 //! so it bites at once whatever the capacity. Steps are at least a period apart and each uses a
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sumun_policy::policy::Hysteresis;
 
+use crate::admission::hysteresis::{self, Turn};
 use crate::admission::workers::{Fallback, drifted, expired};
 use crate::signals::SignalState;
 use crate::time::Moment;
@@ -44,6 +45,7 @@ pub(crate) struct CpuNow {
 #[derive(Debug, Default)]
 pub(crate) struct CpuTrack {
     cut: Option<Cut>,
+    turn: Turn,
     stepped: Option<Moment>,
     /// Most in flight since the last step.
     peak: u32,
@@ -65,6 +67,7 @@ impl CpuTrack {
         in_flight: u32,
         ceiling: Option<u32>,
         fallback: Fallback,
+        now: Moment,
     ) -> Option<u32> {
         self.peak = self.peak.max(in_flight);
         match cpu.state {
@@ -72,7 +75,9 @@ impl CpuTrack {
             SignalState::Fresh => {
                 if let Some(read_at) = cpu.read_at.filter(|at| self.is_due(*at, cpu.period)) {
                     self.stepped = Some(read_at);
-                    self.turn(bounds, cpu.share, ceiling.map(f64::from));
+                    let dwell = hysteresis::dwell(cpu.period);
+                    let over = self.turn.step(bounds, cpu.share, dwell, now);
+                    self.adjust(bounds, cpu.share, over, ceiling.map(f64::from));
                     self.peak = in_flight;
                 }
                 self.limit()
@@ -93,14 +98,15 @@ impl CpuTrack {
         self.stepped.is_none_or(|at| read_at.since(at) >= period.mul_f64(0.9))
     }
 
-    fn turn(&mut self, bounds: Hysteresis, share: f64, ceiling: Option<f64>) {
+    fn adjust(&mut self, bounds: Hysteresis, share: f64, over: bool, ceiling: Option<f64>) {
         let (enter, exit) = (bounds.enter.ratio(), bounds.exit.ratio());
         let ceiling = ceiling.unwrap_or(f64::INFINITY);
-        if share > enter {
+        if over && share > enter {
             let start = f64::from(self.peak.max(1)).min(ceiling);
             let cut = self.cut.get_or_insert(Cut { limit: start, reference: start });
             cut.limit *= (enter / share).clamp(CUT_MAX, CUT_MIN);
-        } else if share < exit
+        } else if !over
+            && share < exit
             && let Some(cut) = &mut self.cut
         {
             cut.limit += (cut.reference * RECOVERY_SHARE).max(1.0);

@@ -14,7 +14,7 @@ const SMOOTHED_OVER: Duration = Duration::from_secs(1);
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 
 /// Holding time assumed until one was seen.
-const HOLD_DEFAULT_S: f64 = 0.1;
+pub(crate) const HOLD_DEFAULT_S: f64 = 0.1;
 
 /// Admitted calls per second under which a holding time is too old to trust.
 const RATE_MIN: f64 = 0.5;

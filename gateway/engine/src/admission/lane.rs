@@ -1,29 +1,29 @@
-//! One route's share in its upstream's admission: its thresholds, its limit, what it has spent.
+//! One route's share in its upstream's admission: its thresholds, its terms for each class, what it
+//! has spent.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sumun_policy::policy::{self, Class, Cpu, Hysteresis, Mode, OnStale, Rps};
 
+use crate::admission::account::Account;
+use crate::admission::booking::Pace;
 use crate::admission::cpu::CpuTrack;
 use crate::admission::demand::Demand;
 use crate::admission::proven::Proven;
+use crate::admission::terms::{Offer, Terms};
 use crate::admission::workers::WorkersTrack;
-use crate::admission::{Bound, Observed, Reason, Shed, ThresholdView};
-use crate::rate::{Bucket, Rate};
-use crate::slots::{Full, UNLIMITED};
-use crate::time::{Moment, nanos};
+use crate::admission::{Ask, Reason, Shed, ThresholdView};
+use crate::rate::Rate;
+use crate::time::Moment;
 
 /// A route's lane under one policy revision.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub state: Arc<LaneState>,
-    pub class: Class,
     pub rules: Option<Rules>,
-    published: Published,
+    terms: [Terms; Class::ALL.len()],
 }
 
 /// Thresholds of a lane that may shed, or would.
@@ -37,25 +37,30 @@ pub(crate) struct Rules {
 }
 
 /// What a call of a lane must pass.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// Nothing: interactive, off, or no thresholds.
     Open,
     /// Rate and slots.
-    Enforce(Option<Rate>),
+    Enforce,
     /// Rate and slots, in appearance.
-    Shadow(Option<Rate>),
+    Shadow,
+}
+
+/// What a look at the rate does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spend {
+    Nothing,
+    One,
 }
 
 /// The part of a lane that survives a reload, keyed by the route's name.
 #[derive(Debug, Default)]
 pub(crate) struct LaneState {
-    pub bucket: Bucket,
-    in_flight: AtomicU32,
-    /// Calls that entered under the limit, ever.
-    admitted: AtomicU64,
-    /// Calls that workers or CPU refused (or, in shadow, would have), ever.
-    refused: AtomicU64,
+    /// What really happened.
+    pub live: Account,
+    /// What would have happened had the lanes in shadow mode refused.
+    pub shadow: Account,
     /// Only the slow loop locks this, and compilation.
     pub learned: Mutex<Learned>,
 }
@@ -68,21 +73,19 @@ pub(crate) struct Learned {
     pub workers: WorkersTrack,
     pub cpu: CpuTrack,
     pub proven: Proven,
-    pub demand: Demand,
+    pub classes: [ClassLearned; Class::ALL.len()],
+    /// Whether `classes` were learned in shadow mode: then they say nothing of live calls.
+    pub shadow: bool,
 }
 
-/// A [`Bound`] in atomics. A refusal that races with the slow loop may pair the number of one
-/// bound with the reason of the next; its status is right either way.
-#[derive(Debug)]
-struct Published {
-    limit: AtomicU32,
-    reason: AtomicU8,
-    threshold: AtomicU64,
-    /// Capacity where `taken` counts, else the observed share.
-    share: AtomicU64,
-    /// [`UNLIMITED`]: the share was observed as such.
-    taken: AtomicU32,
-    retry_after_ns: AtomicU64,
+/// What the slow loop has learned about a class of a lane.
+#[derive(Debug, Default)]
+pub(crate) struct ClassLearned {
+    pub demand: Demand,
+    /// Share of its callers that is shed, smoothed.
+    pub cohort: f64,
+    /// Returns booked a second; 0: none yet.
+    pub returns: f64,
 }
 
 // === impl Lane ===
@@ -95,25 +98,33 @@ impl Lane {
             .as_ref()
             .filter(|admission| route.class != Class::Interactive && admission.mode != Mode::Off)
             .map(Rules::new);
+        let mut learned = state.learned.lock();
         if let Some((_, to)) = rules.as_ref().and_then(|rules| rules.rps) {
-            let from = state.learned.lock().rate.replace(to).unwrap_or(to);
-            state.bucket.rescale(from, to, now);
+            let from = learned.rate.replace(to).unwrap_or(to);
+            state.live.bucket.rescale(from, to, now);
+            state.shadow.bucket.rescale(from, to, now);
         }
-        Self { state, class: route.class, rules, published: Published::new() }
+        let shadow = rules.as_ref().is_some_and(|rules| rules.shadow);
+        if learned.shadow != shadow {
+            learned.shadow = shadow;
+            learned.classes = <_>::default();
+        }
+        drop(learned);
+        Self { state, rules, terms: std::array::from_fn(|_| Terms::new()) }
     }
 
-    pub(crate) fn gate(&self) -> Gate {
-        let rate = |rules: &Rules| rules.rps.map(|(_, rate)| rate);
+    /// What a call of this class must pass.
+    pub(crate) fn gate(&self, class: Class) -> Gate {
         match &self.rules {
-            None => Gate::Open,
-            Some(rules) if rules.shadow => Gate::Shadow(rate(rules)),
-            Some(rules) => Gate::Enforce(rate(rules)),
+            Some(rules) if class != Class::Interactive && rules.shadow => Gate::Shadow,
+            Some(_) if class != Class::Interactive => Gate::Enforce,
+            _ => Gate::Open,
         }
     }
 
-    /// Calls in flight at the upstream under which the lane admits.
-    pub(crate) fn limit(&self) -> u32 {
-        self.published.limit.load(Acquire)
+    /// On which a class is let in.
+    pub(crate) fn terms(&self, class: Class) -> &Terms {
+        &self.terms[class as usize]
     }
 
     /// Whether its limit holds real calls back.
@@ -121,23 +132,39 @@ impl Lane {
         self.rules.as_ref().is_some_and(|rules| !rules.shadow)
     }
 
-    pub(crate) fn publish(&self, bound: Option<&Bound>) {
-        self.published.put(bound);
+    /// Whether it decides in appearance only.
+    pub(crate) fn is_shadow(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.shadow)
     }
 
-    pub(crate) fn over_rate(&self, wait: Duration) -> Shed {
-        let limit = self.rules.as_ref().and_then(|r| r.rps).map_or(0.0, |(rps, _)| rps.limit);
-        Shed {
-            reason: Reason::Rps,
-            observed: limit,
-            threshold: limit,
-            retry_after: wait,
-            limit: limit.ceil() as u32,
-        }
+    /// The account that its decisions are made on.
+    pub(crate) fn account(&self) -> &Account {
+        if self.is_shadow() { &self.state.shadow } else { &self.state.live }
     }
 
-    pub(crate) fn over_limit(&self, full: Full) -> Shed {
-        self.published.shed(full)
+    pub(crate) fn publish(&self, class: Class, offer: Option<&Offer>) {
+        self.terms(class).put(offer);
+    }
+
+    /// Whether the rate has one more call; books a return where it has not.
+    pub(crate) fn rate_verdict(
+        &self,
+        account: &Account,
+        _ask: Ask,
+        spend: Spend,
+        now: Moment,
+    ) -> Result<(), Shed> {
+        let Some((rps, rate)) = self.rules.as_ref().and_then(|rules| rules.rps) else {
+            return Ok(());
+        };
+        let verdict = match spend {
+            Spend::Nothing => account.bucket.peek(rate, now),
+            Spend::One => account.bucket.take(rate, now),
+        };
+        verdict.map_err(|wait| {
+            let pace = Pace { interval_ns: rate.interval_ns(), earliest: wait };
+            over_rate(rps, account.rate_returns.book(pace, now))
+        })
     }
 
     pub(crate) fn thresholds(&self) -> Vec<ThresholdView> {
@@ -159,6 +186,16 @@ impl Lane {
     }
 }
 
+fn over_rate(rps: Rps, retry_after: Duration) -> Shed {
+    Shed {
+        reason: Reason::Rps,
+        observed: rps.limit,
+        threshold: rps.limit,
+        retry_after,
+        limit: rps.limit.ceil() as u32,
+    }
+}
+
 // === impl Rules ===
 
 impl Rules {
@@ -169,83 +206,6 @@ impl Rules {
             cpu: admission.cpu,
             workers: admission.workers,
             on_stale: admission.on_stale,
-        }
-    }
-}
-
-// === impl LaneState ===
-
-impl LaneState {
-    /// A call entered, and under the limit.
-    pub(crate) fn admitted(&self) {
-        self.admitted.fetch_add(1, Relaxed);
-        self.entered();
-    }
-
-    /// A call entered.
-    pub(crate) fn entered(&self) {
-        self.in_flight.fetch_add(1, AcqRel);
-    }
-
-    pub(crate) fn refused(&self) {
-        self.refused.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn left(&self) {
-        self.in_flight.fetch_sub(1, Release);
-    }
-
-    pub(crate) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Acquire)
-    }
-
-    /// Calls admitted and refused, ever.
-    pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.admitted.load(Relaxed), self.refused.load(Relaxed))
-    }
-}
-
-// === impl Published ===
-
-impl Published {
-    fn new() -> Self {
-        Self {
-            limit: AtomicU32::new(UNLIMITED),
-            reason: AtomicU8::new(0),
-            threshold: AtomicU64::new(0),
-            share: AtomicU64::new(0),
-            taken: AtomicU32::new(UNLIMITED),
-            retry_after_ns: AtomicU64::new(0),
-        }
-    }
-
-    fn put(&self, bound: Option<&Bound>) {
-        if let Some(bound) = bound {
-            let (share, taken) = match bound.observed {
-                Observed::Share(share) => (share, UNLIMITED),
-                Observed::Busy { taken, capacity } => (capacity, taken),
-            };
-            self.reason.store(u8::from(bound.reason == Reason::Cpu), Relaxed);
-            self.threshold.store(bound.threshold.to_bits(), Relaxed);
-            self.share.store(share.to_bits(), Relaxed);
-            self.taken.store(taken, Relaxed);
-            self.retry_after_ns.store(nanos(bound.retry_after), Relaxed);
-        }
-        self.limit.store(Bound::limit_of(bound), Release);
-    }
-
-    fn shed(&self, full: Full) -> Shed {
-        let share = f64::from_bits(self.share.load(Relaxed));
-        let observed = match self.taken.load(Relaxed) {
-            UNLIMITED => share,
-            taken => (f64::from(full.in_flight) + 1.0 + f64::from(taken)) / share.max(1.0),
-        };
-        Shed {
-            reason: if self.reason.load(Relaxed) == 1 { Reason::Cpu } else { Reason::Workers },
-            observed,
-            threshold: f64::from_bits(self.threshold.load(Relaxed)),
-            retry_after: Duration::from_nanos(self.retry_after_ns.load(Relaxed)),
-            limit: full.limit,
         }
     }
 }

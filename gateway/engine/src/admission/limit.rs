@@ -9,6 +9,7 @@ use crate::admission::cpu::CpuNow;
 use crate::admission::lane::{Learned, Rules};
 use crate::admission::workers::{Fallback, WorkersNow, WorkersTrack};
 use crate::admission::{Bound, Observed, Reason};
+use crate::signals::SignalState;
 use crate::time::Moment;
 
 /// Retry-After of a refusal by workers, at least and at most: a shorter one would come back into
@@ -25,31 +26,34 @@ pub(crate) struct LoadNow {
     pub workers: WorkersNow,
     pub cpu_upstream: CpuNow,
     pub cpu_gateway: CpuNow,
-    pub in_flight: u32,
     /// Seconds a call holds its slot.
     pub hold_s: Option<f64>,
     /// Period of the upstream's signals.
     pub period: Duration,
 }
 
-/// The limit of a lane now, and notes it where all is well.
+/// The limit of a lane now, and notes it where all is well. `in_flight`: at the upstream, in the
+/// world that the lane decides in.
 pub(crate) fn bound(
     rules: &Rules,
     learned: &mut Learned,
     load: &LoadNow,
+    in_flight: u32,
     now: Moment,
 ) -> Option<Bound> {
     let fallback = Fallback { on_stale: rules.on_stale, proven: learned.proven.limit() };
     let workers = rules.workers.and_then(|bounds| {
-        let limit = learned.workers.step(bounds, &load.workers, fallback)?;
+        let limit = learned.workers.step(bounds, &load.workers, fallback, now)?;
         Some(by_workers(bounds, limit, load))
     });
     let cpu = rules.cpu.and_then(|cpu| {
         let ceiling = workers.map(|bound| bound.limit);
         let share = load.cpu(cpu);
-        let limit = learned.cpu.step(cpu.bounds, share, load.in_flight, ceiling, fallback)?;
+        let limit = learned.cpu.step(cpu.bounds, share, in_flight, ceiling, fallback, now)?;
         Some(Bound {
             limit,
+            // Calls beyond what would take CPU from `enter` down to `exit`.
+            free: f64::from(limit) * cpu.bounds.exit.ratio() / cpu.bounds.enter.ratio(),
             reason: Reason::Cpu,
             threshold: cpu.bounds.enter.ratio(),
             observed: Observed::Share(share.share),
@@ -65,9 +69,13 @@ pub(crate) fn bound(
 
 fn by_workers(bounds: Hysteresis, limit: u32, load: &LoadNow) -> Bound {
     let taken = load.workers.others.round() as u32;
+    let fresh = matches!(load.workers.state, SignalState::Fresh | SignalState::Absent);
+    let free = f64::from(limit) - (1.0 - bounds.enter.ratio()) * load.workers.capacity;
     let hold = load.hold_s.map_or(RETRY_AFTER_DEFAULT, Duration::from_secs_f64);
     Bound {
         limit,
+        // Under zero only where a reading says so: other people's load alone is over `enter`.
+        free: if fresh { free } else { free.max(0.0) },
         reason: Reason::Workers,
         threshold: bounds.enter.ratio(),
         observed: Observed::Busy { taken, capacity: load.workers.capacity },
@@ -78,7 +86,7 @@ fn by_workers(bounds: Hysteresis, limit: u32, load: &LoadNow) -> Bound {
 }
 
 fn healthy(rules: &Rules, learned: &Learned, load: &LoadNow) -> bool {
-    let workers = rules.workers.is_none_or(|b| WorkersTrack::healthy(b, &load.workers));
+    let workers = rules.workers.is_none_or(|_| WorkersTrack::healthy(&load.workers));
     let cpu = rules.cpu.is_none_or(|cpu| learned.cpu.healthy(cpu.bounds, load.cpu(cpu)));
     workers && cpu
 }

@@ -1,20 +1,44 @@
-//! The worker limit: the capacity that a lane may fill, minus other people's load.
+//! The worker limit: the capacity of the service, minus other people's load.
 //!
-//! `limit = floor(enter × capacity) − others`, where *others* is what the endpoints report busy
-//! beyond our own calls. Traffic that bypasses the gateway is protected although it is never seen.
+//! `limit = capacity − others − reserve`, where *others* is what the endpoints report busy beyond
+//! our own calls. Traffic that bypasses the gateway is protected although it is never seen. `enter`
+//! says where shedding begins, so many workers under the limit; what is shed between is the ramp's
+//! (see `terms`). Others vary between two readings by chance: the *reserve* is two standard
+//! deviations of a Poisson load of their size, and nothing where there are none.
 //!
-//! - Falling is immediate. Rising is immediate under `exit`, one slot a reading between `exit` and
-//!   `enter`, and does not happen over `enter`, nor while scrapes fail under our load.
+//! - Falling is immediate. Rising is immediate while the signal counts as under its threshold (see
+//!   `hysteresis`), a twentieth of the capacity a reading while over it, and does not happen while
+//!   scrapes fail under our load.
+//! - A pool that others use too and that is busy to the last worker hides how many wait for it, and
+//!   our own waiting calls hide how many are others': each such reading takes another twentieth.
 //! - A stale signal holds the limit for a quarter of the stale span, then moves it to the proven
 //!   one; from expiry `on_stale` decides.
 
+use std::time::Duration;
+
 use sumun_policy::policy::{Hysteresis, OnStale};
 
+use crate::admission::hysteresis::{self, Turn};
 use crate::signals::SignalState;
 use crate::time::Moment;
 
 /// Share of the stale span in which the limit holds before it drifts.
 const HOLD_SHARE: f64 = 0.25;
+
+/// Share of the capacity by which a limit rises with a reading while over its threshold, and falls
+/// with one that shows no idle worker.
+const STEP_SHARE: f64 = 0.05;
+
+/// Share of the capacity that is taken to be all of it: a worker between two calls is not idle.
+const CROWDED_SHARE: f64 = 0.98;
+
+/// Others so few, besides this share of the capacity, are our own calls on their way: a worker that
+/// has answered is busy for a moment more, and the scrape itself may take one.
+const OTHERS_MIN: f64 = 1.0;
+const OTHERS_MIN_SHARE: f64 = 0.02;
+
+/// Standard deviations of others' chance variation that are kept free.
+const RESERVE_SIGMAS: f64 = 2.0;
 
 /// The workers of an upstream at one moment, over the endpoints that are up.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +58,8 @@ pub(crate) struct WorkersNow {
     pub pressed: bool,
     /// Whether readings come without calls: then a closed gate can open again by itself.
     pub scraped: bool,
+    /// How often it is read.
+    pub period: Duration,
 }
 
 /// What holds while the signal is not fresh.
@@ -47,8 +73,11 @@ pub(crate) struct Fallback {
 #[derive(Debug, Default)]
 pub(crate) struct WorkersTrack {
     limit: Option<u32>,
-    /// The reading that last raised the limit by one.
-    raised_at: Option<Moment>,
+    turn: Turn,
+    /// The newest reading that was reckoned with.
+    read_at: Option<Moment>,
+    /// Slots taken off because the pool showed no idle worker.
+    crowded: f64,
     was_fresh: bool,
 }
 
@@ -59,9 +88,9 @@ impl WorkersTrack {
         bounds: Hysteresis,
         workers: &WorkersNow,
         fallback: Fallback,
+        now: Moment,
     ) -> Option<u32> {
-        let granted = bounds.enter.ratio() * workers.capacity;
-        let by_policy = (workers.capacity > 0.0).then(|| whole(granted));
+        let by_policy = (workers.capacity > 0.0).then(|| whole(workers.capacity));
         match workers.state {
             SignalState::Absent => {
                 self.limit = by_policy;
@@ -69,7 +98,7 @@ impl WorkersTrack {
                 self.limit
             }
             SignalState::Fresh => {
-                self.limit = by_policy.map(|_| self.fresh(bounds, granted, workers));
+                self.limit = by_policy.map(|_| self.fresh(bounds, workers, now));
                 self.was_fresh = true;
                 self.limit
             }
@@ -84,36 +113,58 @@ impl WorkersTrack {
         }
     }
 
-    /// Whether the signal says that all is well under this lane's bounds.
-    pub(crate) fn healthy(bounds: Hysteresis, workers: &WorkersNow) -> bool {
+    /// Whether the signal says that all is well: nothing may be waiting that we do not see.
+    pub(crate) fn healthy(workers: &WorkersNow) -> bool {
         matches!(workers.state, SignalState::Fresh | SignalState::Absent)
             && workers.capacity > 0.0
             && !workers.pressed
-            && workers.busy <= bounds.enter.ratio() * workers.capacity
+            && !workers.is_crowded()
     }
 
-    fn fresh(&mut self, bounds: Hysteresis, granted: f64, workers: &WorkersNow) -> u32 {
-        let target = whole(granted - workers.others);
+    fn fresh(&mut self, bounds: Hysteresis, workers: &WorkersNow, now: Moment) -> u32 {
+        let share = workers.busy / workers.capacity;
+        let over = self.turn.step(bounds, share, hysteresis::dwell(workers.period), now);
+        let step = (STEP_SHARE * workers.capacity).max(1.0);
+        let is_new = self.read_at < workers.read_at;
+        self.read_at = workers.read_at;
+        if is_new {
+            let sign = if workers.is_crowded() { 1.0 } else { -1.0 };
+            self.crowded = (self.crowded + sign * step).clamp(0.0, workers.capacity);
+        }
+        let target = whole(workers.capacity - workers.others - workers.reserve() - self.crowded);
         let held = match self.limit {
             // What stood before a gap was for another load.
             Some(held) if self.was_fresh => held,
             _ => return target,
         };
         if target <= held {
-            return target;
+            target
+        } else if workers.pressed {
+            held
+        } else if !over || workers.read_at.is_none() {
+            target
+        } else if is_new {
+            target.min(held + whole(step))
+        } else {
+            held
         }
-        let share = workers.busy / workers.capacity;
-        if workers.pressed || share > bounds.enter.ratio() {
-            return held;
-        }
-        if share < bounds.exit.ratio() || workers.read_at.is_none() {
-            return target;
-        }
-        if self.raised_at < workers.read_at {
-            self.raised_at = workers.read_at;
-            return held + 1;
-        }
-        held
+    }
+}
+
+impl WorkersNow {
+    /// Others that are not just our own calls on their way.
+    fn others_for_sure(&self) -> f64 {
+        (self.others - OTHERS_MIN - OTHERS_MIN_SHARE * self.capacity).max(0.0)
+    }
+
+    /// What others may take before the next reading.
+    fn reserve(&self) -> f64 {
+        RESERVE_SIGMAS * self.others_for_sure().sqrt()
+    }
+
+    /// Whether others are there and no worker is idle.
+    fn is_crowded(&self) -> bool {
+        self.others_for_sure() > 0.0 && self.busy >= CROWDED_SHARE * self.capacity
     }
 }
 

@@ -70,7 +70,6 @@ impl Upstream {
             workers: self.workers_now(counted, period, now),
             cpu_upstream: self.cpu_now(counted(), period, now),
             cpu_gateway: self.gateway_cpu_now(now),
-            in_flight: self.in_flight(),
             hold_s,
             period,
         }
@@ -142,6 +141,7 @@ impl Upstream {
             staleness: newest.read_at.map_or(0.0, |at| patience.staleness(at, now)),
             pressed,
             scraped: self.is_scraped(Series::Workers),
+            period,
         }
     }
 

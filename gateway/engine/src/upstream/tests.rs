@@ -38,9 +38,9 @@ fn capacity_is_summed_and_other_peoples_load_taken_off() {
     let snapshot = compile(&[1, 2], OnStale::Proven);
     assert_eq!(limit(&snapshot), None, "nothing is known yet");
     observe(&snapshot, 0, told(0.0, 100.0), 10);
-    assert_eq!(limit(&snapshot), Some(170), "the other one is taken to be alike");
+    assert_eq!(limit(&snapshot), Some(200), "the other one is taken to be alike");
     observe(&snapshot, 1, told(30.0, 50.0), 20);
-    assert_eq!(limit(&snapshot), Some(97), "0.85 × 150 = 127, less 30 that are not ours");
+    assert_eq!(limit(&snapshot), Some(109), "150 less 30 that are not ours and 2 × √26");
 }
 
 #[test]
@@ -49,21 +49,24 @@ fn our_own_calls_are_not_other_peoples_load() {
     let endpoint = Arc::clone(&snapshot.upstreams()[0].endpoints()[0]);
     let loads: Vec<_> = (0..40).map(|_| endpoint.begin()).collect();
     observe(&snapshot, 0, told(40.0, 100.0), 10);
-    assert_eq!(limit(&snapshot), Some(85));
+    assert_eq!(limit(&snapshot), Some(100));
     drop(loads);
     // Calls that ended while the scrape was under way were busy over there and are still ours.
     let reading = Reading { own_in_flight: Some(40), ..told(40.0, 100.0) };
     observe(&snapshot, 0, reading, 1_010);
-    assert_eq!(limit(&snapshot), Some(85));
+    assert_eq!(limit(&snapshot), Some(100));
 }
 
 #[test]
-fn over_its_threshold_by_others_everything_that_may_be_is_refused() {
+fn others_over_the_threshold_leave_little_and_others_everywhere_nothing() {
     let snapshot = compile(&[1], OnStale::Proven);
     observe(&snapshot, 0, told(180.0, 200.0), 10);
+    assert_eq!(limit(&snapshot), Some(0), "180 and 2 × √175 of chance are more than 200");
     let shed = snapshot.routes()[0].admit(at_ms(11)).outcome.unwrap_err();
     assert_eq!(shed.limit, 0);
     assert!(shed.observed > 0.90 && shed.observed < 0.91, "181 of 200: {shed:?}");
+    observe(&snapshot, 0, told(172.0, 200.0), 1_010);
+    assert_eq!(limit(&snapshot), Some(2));
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn an_endpoint_that_is_down_takes_its_capacity_with_it() {
     let dead = &snapshot.upstreams()[0].endpoints()[1];
     (0..endpoint::FAILURES_MAX).for_each(|_| dead.failed(at_ms(30)));
     snapshot.tick(at_ms(40));
-    assert_eq!(limit(&snapshot), Some(85));
+    assert_eq!(limit(&snapshot), Some(100));
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn nonsense_changes_nothing() {
         observe(&snapshot, 0, nonsense, 500);
     }
     assert_eq!(snapshot.upstreams()[0].signals(at_ms(500)), before);
-    assert_eq!(limit(&snapshot), Some(75));
+    assert_eq!(limit(&snapshot), Some(84));
 }
 
 #[test]
@@ -121,14 +124,14 @@ fn frozen(on_stale: OnStale) -> [Option<u32>; 4] {
     let (stale, expired, later) = (after(12_500), after(20_000), after(300_000));
     observe(&snapshot, 0, told(0.0, 100.0), 301_000);
     assert_eq!(later, expired, "the documented state stays");
-    [Some(65), stale, expired, limit(&snapshot)]
+    [Some(71), stale, expired, limit(&snapshot)]
 }
 
 #[test]
 fn a_frozen_signal_ends_in_the_documented_state_and_returns_at_once() {
-    assert_eq!(frozen(OnStale::Proven), [Some(65), Some(65), Some(65), Some(85)]);
-    assert_eq!(frozen(OnStale::Open), [Some(65), Some(65), None, Some(85)]);
-    assert_eq!(frozen(OnStale::Closed), [Some(65), Some(65), Some(0), Some(85)]);
+    assert_eq!(frozen(OnStale::Proven), [Some(71), Some(71), Some(71), Some(100)]);
+    assert_eq!(frozen(OnStale::Open), [Some(71), Some(71), None, Some(100)]);
+    assert_eq!(frozen(OnStale::Closed), [Some(71), Some(71), Some(0), Some(100)]);
 }
 
 #[test]
@@ -142,7 +145,7 @@ fn a_scraped_signal_that_never_speaks_expires_unless_the_policy_tells_the_worker
         limit(&snapshot)
     };
     assert_eq!(never(None), Some(0));
-    assert_eq!(never(Some(100)), Some(85));
+    assert_eq!(never(Some(100)), Some(100));
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn stale_limits_drift_to_what_was_proven() {
     // Ten healthy minutes with others at 60, then they leave, and the signal with them.
     (1..=600).for_each(|second| observe(&snapshot, 0, told(60.0, 100.0), second * 1_000));
     observe(&snapshot, 0, told(0.0, 100.0), 601_000);
-    assert_eq!(limit(&snapshot), Some(85));
+    assert_eq!(limit(&snapshot), Some(100));
     let limits: Vec<u32> = (603..=612)
         .map(|second| {
             snapshot.tick(at_ms(second * 1_000));
@@ -159,7 +162,7 @@ fn stale_limits_drift_to_what_was_proven() {
         })
         .collect();
     assert!(limits.is_sorted_by(|a, b| a >= b), "{limits:?}");
-    assert_eq!((limits[0], limits[9]), (85, 25), "{limits:?}");
+    assert_eq!((limits[0], limits[9]), (100, 24), "{limits:?}");
 }
 
 #[test]
@@ -168,14 +171,14 @@ fn scrapes_that_fail_under_our_load_hold_the_limit() {
     let upstream = &snapshot.upstreams()[0];
     let endpoint = &upstream.endpoints()[0];
     observe(&snapshot, 0, told(40.0, 100.0), 1_000);
-    assert_eq!(limit(&snapshot), Some(45));
+    assert_eq!(limit(&snapshot), Some(47));
     let loads: Vec<_> = (0..60).map(|_| endpoint.begin()).collect();
     upstream.scrape_failed(endpoint, at_ms(2_000));
     drop(loads);
     observe(&snapshot, 0, told(0.0, 100.0), 2_500);
-    assert_eq!(limit(&snapshot), Some(45), "no rise under pressure");
+    assert_eq!(limit(&snapshot), Some(47), "no rise under pressure");
     observe(&snapshot, 0, told(0.0, 100.0), 4_500);
-    assert_eq!(limit(&snapshot), Some(85));
+    assert_eq!(limit(&snapshot), Some(100));
 }
 
 #[test]
@@ -215,11 +218,12 @@ fn a_replaced_snapshot_sets_no_limits() {
     let live = Live::new();
     let old = Snapshot::compile(written(&[1], OnStale::Proven), 1, &live, at_ms(0));
     let mut stricter = written(&[1], OnStale::Proven);
-    stricter.routes.values_mut().for_each(|route| route.admission = Some(workers(50, 40)));
+    stricter.upstreams.values_mut().for_each(|upstream| upstream.workers_max = Some(50));
     let new = Snapshot::compile(stricter, 2, &live, at_ms(1));
     // A reading that still comes by way of the old one reaches the new one's next tick.
-    observe(&old, 0, told(0.0, 100.0), 1_000);
-    assert_eq!(old.routes()[0].limit(), None);
+    let busy = Reading { busy: Some(0.0), ..Reading::default() };
+    observe(&old, 0, busy, 1_000);
+    assert_eq!(old.routes()[0].limit(), Some(50), "the word of the new one holds for all");
     new.tick(at_ms(1_100));
     assert_eq!((limit(&new), new.upstreams()[0].limit()), (Some(50), Some(50)));
     old.tick(at_ms(1_200));

@@ -8,13 +8,14 @@ use crate::admission::Reason;
 fn rank(class: Class, limit: Option<u32>, workers: f64, unmet: f64) -> Rank {
     let bound = |limit| Bound {
         limit,
+        free: 0.85 * f64::from(limit),
         reason: Reason::Workers,
         threshold: 0.85,
         observed: Observed::Busy { taken: 0, capacity: 100.0 },
         retry_after: Duration::from_secs(1),
     };
     let wanted = Wanted { workers, unmet };
-    Rank { class, enforced: true, bound: limit.map(bound), wanted }
+    Rank { lane: 0, class, enforced: true, bound: limit.map(bound), wanted }
 }
 
 fn limits(lanes: &[Rank]) -> Vec<Option<u32>> {
@@ -119,8 +120,12 @@ proptest! {
         let enforced = |lane: &&Rank| lane.enforced && lane.class != Class::Interactive;
         for high in lanes.iter().filter(enforced) {
             for low in lanes.iter().filter(|low| low.class < high.class) {
+                let enforced = low.enforced;
                 if let (Some(high), Some(low)) = (high.bound, low.bound) {
                     prop_assert!(low.limit <= high.limit);
+                    // Shadow lanes hold no real call back.
+                    let begins_after = f64::from(low.limit) <= high.free;
+                    prop_assert!(begins_after || !enforced, "{low:?} {high:?}");
                 }
             }
         }

@@ -16,8 +16,13 @@ fn told(share: f64, second: u64) -> CpuNow {
     }
 }
 
+/// The moment of a reading.
+fn at(cpu: &CpuNow) -> Moment {
+    cpu.read_at.expect("a reading")
+}
+
 fn step(track: &mut CpuTrack, cpu: CpuNow, in_flight: u32) -> Option<u32> {
-    track.step(bounds(80, 70), &cpu, in_flight, None, PROVEN)
+    track.step(bounds(80, 70), &cpu, in_flight, None, PROVEN, at(&cpu))
 }
 
 #[test]
@@ -66,11 +71,13 @@ fn between_the_bounds_it_holds_and_under_exit_it_recovers_by_equal_steps() {
 #[test]
 fn under_a_ceiling_it_is_gone_where_it_reaches_it() {
     let mut track = CpuTrack::default();
-    let mut at =
-        |share, second| track.step(bounds(80, 70), &told(share, second), 50, Some(60), PROVEN);
-    assert_eq!(at(1.0, 1), Some(40));
-    assert_eq!(at(0.5, 2), Some(50));
-    assert_eq!(at(0.5, 3), None);
+    let mut step = |share, second| {
+        let cpu = told(share, second);
+        track.step(bounds(80, 70), &cpu, 50, Some(60), PROVEN, at(&cpu))
+    };
+    assert_eq!(step(1.0, 1), Some(40));
+    assert_eq!(step(0.5, 2), Some(50));
+    assert_eq!(step(0.5, 3), None);
 }
 
 #[test]
@@ -82,7 +89,7 @@ fn stale_it_holds_and_expired_the_policy_decides() {
     let expired = CpuNow { state: SignalState::Expired, ..stale };
     let mut with = |on_stale, proven| {
         let fallback = Fallback { on_stale, proven };
-        track.step(bounds(80, 70), &expired, 80, None, fallback)
+        track.step(bounds(80, 70), &expired, 80, None, fallback, at(&expired))
     };
     assert_eq!(with(OnStale::Open, None), None);
     assert_eq!(with(OnStale::Closed, None), Some(0));

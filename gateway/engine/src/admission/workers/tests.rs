@@ -13,6 +13,7 @@ fn told(busy: f64, others: f64, at: u64) -> WorkersNow {
         staleness: 0.0,
         pressed: false,
         scraped: true,
+        period: Duration::from_secs(1),
     }
 }
 
@@ -23,33 +24,56 @@ fn fallback(on_stale: OnStale, proven: Option<u32>) -> Fallback {
 const PROVEN: Fallback = Fallback { on_stale: OnStale::Proven, proven: None };
 
 fn step(track: &mut WorkersTrack, now: WorkersNow) -> Option<u32> {
-    track.step(bounds(85, 75), &now, PROVEN)
+    let at = now.read_at.expect("a reading");
+    track.step(bounds(85, 75), &now, PROVEN, at)
 }
 
 #[test]
-fn other_peoples_load_is_taken_off() {
+fn other_peoples_load_is_taken_off_and_its_chance_variation_with_it() {
     let mut track = WorkersTrack::default();
-    assert_eq!(step(&mut track, told(30.0, 0.0, 1)), Some(85));
-    assert_eq!(step(&mut track, told(70.0, 40.0, 2)), Some(45));
-    assert_eq!(step(&mut track, told(95.0, 95.0, 3)), Some(0), "never under zero");
+    assert_eq!(step(&mut track, told(30.0, 0.0, 1)), Some(100));
+    assert_eq!(step(&mut track, told(30.0, 2.0, 2)), Some(98), "perhaps our own, on their way");
+    assert_eq!(step(&mut track, told(70.0, 40.0, 3)), Some(47), "2 × √37 are kept free");
+    assert_eq!(step(&mut track, told(95.0, 95.0, 4)), Some(0), "never under zero");
 }
 
 #[test]
-fn over_enter_the_limit_only_falls() {
+fn over_enter_it_rises_by_a_twentieth_a_reading_and_falls_at_once() {
     let mut track = WorkersTrack::default();
-    step(&mut track, told(90.0, 40.0, 1));
-    assert_eq!(step(&mut track, told(90.0, 10.0, 2)), Some(45), "no rise");
-    assert_eq!(step(&mut track, told(90.0, 50.0, 3)), Some(35), "a fall at once");
+    step(&mut track, told(90.0, 40.0, 1_000));
+    assert_eq!(step(&mut track, told(90.0, 0.0, 2_000)), Some(52));
+    assert_eq!(step(&mut track, told(90.0, 0.0, 2_000)), Some(52), "the same reading again");
+    assert_eq!(step(&mut track, told(80.0, 0.0, 3_000)), Some(57), "not under exit yet");
+    assert_eq!(step(&mut track, told(90.0, 53.0, 4_000)), Some(32));
 }
 
 #[test]
-fn between_the_bounds_it_rises_by_one_a_reading_and_under_exit_at_once() {
+fn under_exit_it_rises_at_once_once_it_has_dwelt() {
     let mut track = WorkersTrack::default();
-    step(&mut track, told(90.0, 40.0, 1));
-    assert_eq!(step(&mut track, told(80.0, 10.0, 2)), Some(46));
-    assert_eq!(step(&mut track, told(80.0, 10.0, 2)), Some(46), "the same reading again");
-    assert_eq!(step(&mut track, told(80.0, 10.0, 3)), Some(47));
-    assert_eq!(step(&mut track, told(74.0, 10.0, 4)), Some(75));
+    step(&mut track, told(90.0, 40.0, 1_000));
+    assert_eq!(step(&mut track, told(74.0, 0.0, 1_500)), Some(52), "half a second is too soon");
+    assert_eq!(step(&mut track, told(74.0, 0.0, 2_000)), Some(100));
+}
+
+#[test]
+fn small_pools_move_by_whole_slots() {
+    let mut track = WorkersTrack::default();
+    let small = |busy, others, ms| WorkersNow { capacity: 3.0, ..told(busy, others, ms) };
+    assert_eq!(step(&mut track, small(3.0, 1.0, 1_000)), Some(2));
+    assert_eq!(step(&mut track, small(3.0, 0.0, 2_000)), Some(3));
+    assert_eq!(step(&mut track, WorkersNow { capacity: 1.0, ..told(0.0, 0.0, 3_000) }), Some(1));
+}
+
+#[test]
+fn a_pool_shared_with_others_and_busy_to_the_last_worker_loses_more_each_reading() {
+    let mut track = WorkersTrack::default();
+    let limits: Vec<_> =
+        (1..=12).map(|s| step(&mut track, told(100.0, 30.0, s * 1_000)).unwrap()).collect();
+    assert_eq!(limits[..3], [54, 49, 44]);
+    assert_eq!(limits[11], 0);
+    assert_eq!(step(&mut track, told(90.0, 30.0, 13_000)), Some(4), "then it may rise again");
+    let own = (1..=12).map(|s| step(&mut WorkersTrack::default(), told(100.0, 0.0, s * 1_000)));
+    assert!(own.into_iter().all(|limit| limit == Some(100)), "nobody else is there");
 }
 
 #[test]
@@ -57,7 +81,7 @@ fn a_scrape_that_fails_under_our_load_holds_the_limit() {
     let mut track = WorkersTrack::default();
     step(&mut track, told(50.0, 40.0, 1));
     let pressed = WorkersNow { pressed: true, ..told(20.0, 0.0, 2) };
-    assert_eq!(step(&mut track, pressed), Some(45));
+    assert_eq!(step(&mut track, pressed), Some(47));
 }
 
 #[test]
@@ -66,25 +90,27 @@ fn stale_it_holds_then_drifts_to_the_proven_limit() {
     step(&mut track, told(10.0, 0.0, 1));
     let mut at = |staleness| {
         let stale = WorkersNow { state: SignalState::Stale, staleness, ..told(10.0, 0.0, 1) };
-        track.step(bounds(85, 75), &stale, fallback(OnStale::Proven, Some(25))).unwrap()
+        let fallback = fallback(OnStale::Proven, Some(40));
+        track.step(bounds(85, 75), &stale, fallback, at_ms(1)).unwrap()
     };
-    assert_eq!((at(0.0), at(0.25)), (85, 85));
-    assert_eq!(at(0.625), 55);
-    assert_eq!(at(1.0), 25);
+    assert_eq!((at(0.0), at(0.25)), (100, 100));
+    assert_eq!(at(0.625), 70);
+    assert_eq!(at(1.0), 40);
 }
 
 #[test]
 fn expired_the_policy_decides() {
     let expired = WorkersNow { state: SignalState::Expired, ..told(10.0, 0.0, 1) };
     let mut track = WorkersTrack::default();
-    step(&mut track, told(10.0, 20.0, 1));
-    let mut with =
-        |on_stale, proven| track.step(bounds(85, 75), &expired, fallback(on_stale, proven));
+    step(&mut track, told(10.0, 39.0, 1));
+    let mut with = |on_stale, proven| {
+        track.step(bounds(85, 75), &expired, fallback(on_stale, proven), at_ms(1))
+    };
     assert_eq!(with(OnStale::Open, Some(30)), None);
     assert_eq!(with(OnStale::Closed, Some(30)), Some(0));
     assert_eq!(with(OnStale::Proven, Some(30)), Some(30));
-    assert_eq!(with(OnStale::Proven, Some(99)), Some(85), "never over the capacity granted");
-    assert_eq!(with(OnStale::Proven, None), Some(65), "the last one, where nothing was proven");
+    assert_eq!(with(OnStale::Proven, Some(990)), Some(100), "never over the capacity");
+    assert_eq!(with(OnStale::Proven, None), Some(49), "the last one, where nothing was proven");
 }
 
 #[test]
@@ -92,7 +118,7 @@ fn closed_lets_one_call_ask_where_only_calls_bring_the_signal() {
     let expired = WorkersNow { state: SignalState::Expired, scraped: false, ..told(10.0, 0.0, 1) };
     let mut track = WorkersTrack::default();
     let closed = fallback(OnStale::Closed, None);
-    assert_eq!(track.step(bounds(85, 75), &expired, closed), Some(1));
+    assert_eq!(track.step(bounds(85, 75), &expired, closed, at_ms(1)), Some(1));
 }
 
 #[test]
@@ -101,7 +127,7 @@ fn a_signal_that_returns_counts_at_once() {
     step(&mut track, told(90.0, 60.0, 1));
     let expired = WorkersNow { state: SignalState::Expired, ..told(90.0, 60.0, 1) };
     step(&mut track, expired);
-    assert_eq!(step(&mut track, told(80.0, 0.0, 9)), Some(85));
+    assert_eq!(step(&mut track, told(80.0, 0.0, 9)), Some(100));
 }
 
 #[test]
