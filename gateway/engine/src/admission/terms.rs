@@ -103,6 +103,13 @@ impl Terms {
         slots.try_enter(limit).map(drop)
     }
 
+    /// Whether a call that was kept out so may wait for a slot: all were taken, and its caller is not
+    /// among those that are shed.
+    pub(crate) fn may_wait(&self, full: Full, caller: Option<u64>, now: Moment) -> bool {
+        let cohort = f64::from(f32::from_bits(self.cohort.load(Relaxed)));
+        full.in_flight >= full.limit && cohort::standing(caller, cohort, now) != Standing::Below
+    }
+
     /// The refusal, with the instant that is booked for its return.
     pub(crate) fn shed(&self, full: Full, account: &ClassAccount, now: Moment) -> Shed {
         let share = f64::from_bits(self.share.load(Relaxed));

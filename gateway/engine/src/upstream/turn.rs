@@ -1,6 +1,7 @@
 //! One turn of the slow loop: from what the lanes wanted and the endpoints said to the terms on
 //! which each class is let in.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use sumun_policy::policy::Class;
@@ -12,7 +13,7 @@ use crate::admission::lane::Lane;
 use crate::admission::limit;
 use crate::admission::offer::ClassNow;
 use crate::slots::UNLIMITED;
-use crate::time::Moment;
+use crate::time::{Moment, nanos};
 use crate::upstream::Upstream;
 
 /// The classes that may be shed, highest first.
@@ -58,6 +59,12 @@ impl Upstream {
         classes::order(&mut scratch.ranks);
         self.publish(scratch, hold_s.unwrap_or(HOLD_DEFAULT_S), elapsed);
         self.lanes.iter().for_each(|lane| forgive(lane, elapsed, now));
+        let hold = hold_s.map_or(Duration::ZERO, Duration::from_secs_f64);
+        self.state.hold_ns.store(nanos(hold), Relaxed);
+        if self.state.slots.is_waited_for() {
+            // Limits may have risen.
+            self.state.line.pass_on(&self.state.slots);
+        }
     }
 
     fn publish(&self, scratch: &Scratch, hold_s: f64, elapsed: Duration) {

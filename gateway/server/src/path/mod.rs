@@ -3,7 +3,7 @@
 //! Each stage is one file with one verb; this is their only caller and the order of the `mod` lines
 //! is the order of a call. A stage returns `Result<_, Refusal>`; `?` is nearly the only branch.
 //! The stages up to a call's admission never wait, so that what is refused or answered from the cache
-//! costs no future.
+//! costs no future; only a call that finds all slots taken may wait for one, and then has its own.
 
 mod call;
 
@@ -24,6 +24,7 @@ use std::task::{Context, Poll};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use sumun_engine::admission::wait::Waiting;
 
 pub use self::call::Caller;
 use self::call::{Call, Opened};
@@ -53,6 +54,8 @@ enum Decided {
     Forward(Rc<RoutePlan>, Option<Errand>, Request<RequestBody>),
     /// An identical call may be in flight; nothing has been asked for admission yet.
     Wait(Rc<RoutePlan>, Opened),
+    /// All slots of the upstream are taken; one may be free in a moment.
+    Queue(Rc<RoutePlan>, Option<Errand>, Opened, Waiting),
 }
 
 /// Serves one call.
@@ -64,6 +67,9 @@ pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incomi
             Serving::Later(Box::pin(ask(call, route, errand, Some(request))))
         }
         Ok(Decided::Wait(route, opened)) => Serving::Later(Box::pin(wait(call, route, opened))),
+        Ok(Decided::Queue(route, errand, opened, waiting)) => {
+            Serving::Later(Box::pin(queue(call, route, errand, opened, waiting)))
+        }
         Err(refusal) => Serving::Now(Some(refuse(call, &refusal))),
     }
 }
@@ -77,18 +83,39 @@ fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusa
         Some(Recall::Forward(errand)) => errand,
         None => return Ok(Decided::Wait(route, opened)),
     };
-    let request = admit(call, &route, opened)?;
+    if let Some(waiting) = admit::admit(call, &route)? {
+        return Ok(Decided::Queue(route, errand, opened, waiting)); // 429 by threshold
+    }
+    let request = reserve(call, &route, opened)?;
     Ok(Decided::Forward(route, errand, request))
 }
 
-fn admit(
+/// The last stage before the upstream.
+fn reserve(
     call: &mut Call,
     route: &RoutePlan,
     opened: Opened,
 ) -> Result<Request<RequestBody>, Refusal> {
-    admit::admit(call, route)?; //                            429 by threshold
     reserve::reserve(call, route)?; //                        429 by quota
     Ok(forward::outbound(call, route, opened))
+}
+
+/// First a slot of the upstream, then the rest of the path.
+async fn queue(
+    mut call: Call,
+    route: Rc<RoutePlan>,
+    errand: Option<Errand>,
+    opened: Opened,
+    waiting: Waiting,
+) -> Response<Settled> {
+    let admitted = match admit::wait(&mut call, &route, &opened, waiting).await {
+        Ok(()) => reserve(&mut call, &route, opened),
+        Err(refusal) => Err(refusal),
+    };
+    match admitted {
+        Ok(request) => ask(call, route, errand, Some(request)).await,
+        Err(refusal) => refuse(call, &refusal),
+    }
 }
 
 /// The upstream's part: forward, remember.
@@ -114,18 +141,21 @@ async fn ask(
 
 /// First an identical call in flight, then the rest of the path.
 async fn wait(mut call: Call, route: Rc<RoutePlan>, mut opened: Opened) -> Response<Settled> {
-    let admitted = match recall::wait(&mut call, &route, &mut opened).await {
+    let errand = match recall::wait(&mut call, &route, &mut opened).await {
         Ok(Recall::Answer(answer)) => {
             call.settlement.record.head_ns = call.core.now().nanos();
             return conclude(call, answer);
         }
-        Ok(Recall::Forward(errand)) => {
-            admit(&mut call, &route, opened).map(|request| (errand, request))
-        }
+        Ok(Recall::Forward(errand)) => errand,
+        Err(refusal) => return refuse(call, &refusal),
+    };
+    let admitted = match admit::admit(&mut call, &route) {
+        Ok(None) => reserve(&mut call, &route, opened),
+        Ok(Some(waiting)) => return Box::pin(queue(call, route, errand, opened, waiting)).await,
         Err(refusal) => Err(refusal),
     };
     match admitted {
-        Ok((errand, request)) => Box::pin(ask(call, route, errand, Some(request))).await,
+        Ok(request) => Box::pin(ask(call, route, errand, Some(request))).await,
         Err(refusal) => refuse(call, &refusal),
     }
 }
