@@ -13,6 +13,7 @@ LABEL_GAP = 19
 LINES = {
     "sumun": ("Sumun, 85 %", "#0a5c4a", 3.2),
     "sumun-95": ("Sumun, 95 %", "#12a07f", 3.2),
+    "beside": ("Sumun, other build", "#5b8f3a", 3.2),
     "gradient2": ("Gradient2 (Netflix)", "#7a4fb5", 1.8),
     "envoy": ("Envoy's gradient", "#b0479a", 1.8),
     "fixed-rps": ("fixed rate", "#2f6fb3", 1.8),

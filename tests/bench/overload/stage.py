@@ -24,8 +24,9 @@ SLO_MS = 10 * MEAN_MS
 # Calls that may wait in its queue; a caller there waits two seconds, ten times the objective.
 QUEUE_MAX = 2000
 
-# Name -> policy; the gateways that are Sumun.
-SUMUNS = {"sumun": "share.yaml", "sumun-95": "share-95.yaml"}
+# The gateways that are Sumun: its policy, and whether it is the other build (`--beside`).
+SUMUNS = {"sumun": ("share.yaml", False), "sumun-95": ("share-95.yaml", False),
+          "beside": ("share.yaml", True)}
 BASELINES = ("none", "threshold", "fixed-rps", "gradient2", "envoy")
 
 # A run whose callers or service were later than this measured the machine; it is marked.
@@ -36,8 +37,11 @@ SERVICE_LATE_US_MAX = 1_000
 class Stage:
     """Starts and asks. `tool` is the program of services, callers and baselines."""
 
-    def __init__(self, sumun, tool, gateway_core, other_core, folder, log):
-        self.sumun, self.tool = sumun, tool
+    def __init__(self, sumun, beside, tool, gateway_core, other_core, folder, log):
+        self.sumun, self.beside, self.tool = sumun, beside, tool
+        # Those of E1, and those of the other experiments.
+        self.sumuns = [name for name, (_, other) in SUMUNS.items() if beside or not other]
+        self.builds = [name for name in self.sumuns if name != "sumun-95"]
         self.gateway_core, self.other_core = gateway_core, other_core
         self.folder, self.log = folder, log
         self.count = 0
@@ -75,8 +79,10 @@ class Stage:
     @contextlib.contextmanager
     def front(self, name, services, policy=None, **settings):
         """A gateway: Sumun under a policy, or a baseline in front of the service `SERVICE`."""
-        if name in SUMUNS or policy:
-            process = self.start_sumun(POLICIES / (policy or SUMUNS[name]), services)
+        if name in SUMUNS:
+            usual, other = SUMUNS[name]
+            binary = self.beside if other else self.sumun
+            process = self.start_sumun(binary, POLICIES / (policy or usual), services)
         else:
             settings = {"port": 0, "to": services["SERVICE"].port, "gate": name,
                         "rate": CAPACITY_RPS, "burst": CAPACITY_RPS / 10,
@@ -87,13 +93,13 @@ class Stage:
         finally:
             process.stop()
 
-    def start_sumun(self, policy, services):
+    def start_sumun(self, binary, policy, services):
         folder = self.fresh("sumun")
         port, state = free_port(), folder / "state"
         (folder / "policies").mkdir()
         text = policy_text(policy.name, services)
         (folder / "policies" / policy.name).write_text(text)
-        argv = [self.sumun, "run", "--config", HERE / "sumun.yaml", "--policies", folder / "policies",
+        argv = [binary, "run", "--config", HERE / "sumun.yaml", "--policies", folder / "policies",
                 "--state", state, "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0",
                 "--workers", 1]
         process = Process("sumun", argv, self.log, self.gateway_core)

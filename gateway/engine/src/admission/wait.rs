@@ -29,8 +29,8 @@ use crate::time::Moment;
 /// Most calls that wait at an upstream, whatever its limit: each holds its request's head.
 pub(crate) const WAITING_MAX: usize = 1024;
 
-/// Longest wait. Where calls take longer than this, the next freed slot is not near.
-pub(crate) const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// Longest wait: a refusal is to be told soon, also by services whose calls take long.
+pub(crate) const PATIENCE_MAX: Duration = Duration::from_millis(250);
 
 /// Shortest time that is worth waiting for: timers count milliseconds.
 const PATIENCE_MIN: Duration = Duration::from_millis(1);
