@@ -114,14 +114,16 @@ async fn own_calls_in_flight_are_the_busy_workers_where_no_signal_tells() {
             Err(_) => waiting.push(client),
         }
     }
-    assert_eq!((waiting.len(), refused), (5, 25), "half of ten workers");
-    assert_eq!(upstream.in_flight_max(), 5);
+    // Over five the share refused rises from nothing, at ten all are: the shares of the five calls
+    // between make 0.8 of one call.
+    assert_eq!((waiting.len(), refused), (10, 20), "ten workers and not one more");
+    assert_eq!(upstream.in_flight_max(), 10);
     let limit = sumun.metric("sumun_limit{route=\"job\"}").await;
-    assert!((limit - 5.0).abs() < f64::EPSILON, "{limit}");
+    assert!((limit - 10.0).abs() < f64::EPSILON, "{limit}");
     // Interactive calls still pass.
     let mut page = Client::connect(sumun.address()).await;
     page.send("GET /page/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    upstream.arrived(6).await;
+    upstream.arrived(11).await;
     gate.open();
     for client in waiting {
         assert_eq!(client.deadline(DEADLINE).answer().await.status, 200);

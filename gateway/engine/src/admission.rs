@@ -1,14 +1,18 @@
 //! Whether a call may enter: the fast loop, and the limits that the slow loop hands it.
 //!
-//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with a
-//! limit of its own. A call of a lane enters while `in_flight < min(word limit, lane limit)`, one
-//! compare-and-swap. Interactive calls always enter and are counted too.
+//! Calls in flight are counted per *upstream* in one packed word; each route is a *lane* with terms
+//! of its own for each class. A call enters while `in_flight < min(word limit, lane limit)`, one
+//! compare-and-swap; on the ramp before it a rising share is shed, one addition. Interactive calls
+//! always enter and are counted too. The class is that of the *call*.
 //!
 //! The slow loop computes a lane's limit (`Bound`) from
-//! - `workers`: the capacity the policy grants, minus other people's load;
+//! - `workers`: the capacity of the service, minus other people's load;
 //! - `cpu`: cut multiplicatively over `enter`, recovered additively under `exit`;
 //! - `proven`: what held while all was well, for when the signals are gone;
-//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`).
+//! - `classes`: lower classes leave room for what higher ones lately wanted (`demand`);
+//!
+//! and makes an `offer` of it to each class: who is shed (`cohort`, `diffusion`) on its `terms`, and
+//! when they may come back (`booking`).
 //!
 //! A call that finds all slots taken may wait for one for a moment ([`wait`]), where the caller of the
 //! engine can wait.
@@ -16,6 +20,10 @@
 //! Order within a decision: the rate is looked at, then the slot is taken, then the token. A call
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before
 //! the body is read; nothing allocates.
+//!
+//! [`Decision`]s are a function of the policy, the state, the call and the time alone, and the state
+//! is either what really happened or what would have, had the lanes in shadow mode refused
+//! (`account`).
 
 pub(crate) mod account;
 pub(crate) mod booking;
@@ -87,7 +95,7 @@ enum Place {
 
 /// What a decision reads and changes: the real state of a lane and its upstream, or the virtual one.
 #[derive(Clone, Copy, Debug)]
-struct World<'a> {
+struct State<'a> {
     account: &'a Account,
     slots: &'a Slots,
     /// Who waits for a slot; nobody does in the virtual world.
@@ -197,7 +205,13 @@ impl Decision {
 pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
     let (lane, real) = (&route.lane, real(route));
     match lane.gate(ask.class) {
-        Gate::Open => real.enter(ask.class),
+        Gate::Open => {
+            real.enter(ask.class);
+            if lane.is_shadow() {
+                shadow_state(route).enter(ask.class);
+                return Decision::enter(Slot::new(route, ask.class, Place::Lane));
+            }
+        }
         Gate::Enforce => {
             if let Err(shed) = judge(lane, real, ask, now) {
                 return Decision::refuse(shed);
@@ -225,9 +239,13 @@ pub(crate) fn decide_or_wait(route: &Arc<Route>, ask: Ask, now: Moment) -> Cours
     Course::Decided(decision)
 }
 
-fn real(route: &Route) -> World<'_> {
+fn real(route: &Route) -> State<'_> {
     let state = &route.upstream.state;
-    World { account: &route.lane.state.live, slots: &state.slots, line: Some(&state.line) }
+    State { account: &route.lane.state.live, slots: &state.slots, line: Some(&state.line) }
+}
+
+fn shadow_state(route: &Route) -> State<'_> {
+    State { account: &route.lane.state.shadow, slots: &route.upstream.state.shadow, line: None }
 }
 
 /// The slot of a call that has entered.
@@ -243,7 +261,7 @@ fn admitted(route: &Arc<Route>, ask: Ask) -> Decision {
 
 /// The decision itself: the same for real calls, in shadow mode and in a replay. What enters has
 /// taken its slot and its token; what is refused has taken nothing and booked its return.
-fn judge(lane: &Lane, world: World<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
+fn judge(lane: &Lane, world: State<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
     attempt(lane, world, ask, now).map_err(|turned| match turned {
         Turned::Rate(shed) => shed,
         Turned::Slots(full) => book(lane, world.account, ask, full, now),
@@ -258,7 +276,7 @@ enum Turned {
     Slots(Full),
 }
 
-fn attempt(lane: &Lane, world: World<'_>, ask: Ask, now: Moment) -> Result<(), Turned> {
+fn attempt(lane: &Lane, world: State<'_>, ask: Ask, now: Moment) -> Result<(), Turned> {
     let account = world.account.of(ask.class);
     // Most calls over the rate end here and never touch the word that others share.
     lane.rate_verdict(world.account, ask, Spend::Nothing, now).map_err(Turned::Rate)?;
@@ -295,16 +313,14 @@ fn book(lane: &Lane, account: &Account, ask: Ask, full: Full, now: Moment) -> Sh
 }
 
 /// The decision in the virtual world; the call enters the real one whatever it is.
-fn shadow(route: &Arc<Route>, real: World<'_>, ask: Ask, now: Moment) -> Decision {
-    let (lane, state) = (&route.lane, &route.upstream.state);
-    let world = World { account: &lane.state.shadow, slots: &state.shadow, line: None };
-    let shed = judge(lane, world, ask, now).err();
+fn shadow(route: &Arc<Route>, real: State<'_>, ask: Ask, now: Moment) -> Decision {
+    let shed = judge(&route.lane, shadow_state(route), ask, now).err();
     real.enter(ask.class);
     let place = if shed.is_none() { Place::Lane } else { Place::Nowhere };
     Decision { outcome: Ok(Slot::new(route, ask.class, place)), shadow: shed }
 }
 
-impl World<'_> {
+impl State<'_> {
     /// Frees a slot that was taken in vain.
     fn leave(self) {
         if self.slots.leave()
@@ -376,3 +392,6 @@ impl Drop for Slot {
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, not(loom)))]
+mod worlds;

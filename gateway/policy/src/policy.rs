@@ -342,7 +342,9 @@ pub enum CpuOf {
 /// Two bounds of one signal; `exit` ≤ `enter`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hysteresis {
-    /// Over this, shedding begins.
+    /// Over this, shedding begins. For workers the share shed rises from nothing here to all where
+    /// every worker is busy, so that the service is used whole under overload and never queues; for
+    /// CPU the limit on calls in flight is cut.
     pub enter: Percent,
     /// Under this, it ends. Default: ten points under `enter`.
     pub exit: Percent,

@@ -1,19 +1,24 @@
 //! The admin listener: health, metrics, the API and the page.
 //!
 //! An [`Admin`] begins with the process and ends last, after the drain. It has a thread and a
-//! runtime of its own, so that neither it nor the data path can starve the other. Open without a
-//! token are `/livez`, `/readyz`, `/metrics` and the page's files; the page itself calls the API
-//! with the token that its login link carries.
+//! runtime of its own, so that neither it nor the data path can starve the other. Open to everybody
+//! who reaches it are `/livez`, `/readyz`, `/metrics` and the page's files; all else needs the admin
+//! token or a session, which a login with the token or a password begins.
 //!
 //! Bounds: [`listen::CONNECTIONS_MAX`] connections, [`input::BODY_BYTES_MAX`] a body,
 //! [`input::BODY_TIME_MAX`] for it to arrive, [`spares::SPARES_MAX`] descriptors kept back.
 
 mod api;
+mod attempts;
+mod audit;
 mod fault;
 mod guard;
 mod input;
 mod listen;
+mod login;
 mod page;
+mod secret;
+mod session;
 mod spares;
 mod token;
 pub mod watch;
@@ -33,7 +38,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
+pub use audit::Audit;
 pub use listen::{Admin, StartError};
+pub use login::Login;
+pub use secret::NoRandom;
+pub use session::Sessions;
 pub use token::{FILE as TOKEN_FILE, Token, TokenError};
 
 use crate::reload::Reload;
@@ -46,8 +55,14 @@ pub struct Desk {
     pub watch: Arc<dyn Watch>,
     /// The policy folder.
     pub reload: Reload,
-    /// Who may come in.
+    /// Opens everything.
     pub token: Token,
+    /// Where users come in.
+    pub login: Login,
+    /// Who has come in.
+    pub sessions: Sessions,
+    /// Who did what.
+    pub audit: Audit,
     /// Whether changes are refused.
     pub read_only: bool,
     /// The listener's own address: what `Host` may say.
@@ -72,7 +87,10 @@ pub struct Opening<'a> {
 pub fn router(desk: Arc<Desk>) -> Router {
     let api = api::endpoints()
         .into_iter()
-        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+        .fold(Router::new(), |router, (path, needs, methods)| {
+            let role = from_fn_with_state((Arc::clone(&desk), needs), guard::role);
+            router.route(path, methods.route_layer(role))
+        })
         .fallback(unknown)
         .method_not_allowed_fallback(method_not_allowed);
     open()
@@ -82,7 +100,7 @@ pub fn router(desk: Arc<Desk>) -> Router {
         .nest("/api", api)
         .fallback(page::serve)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&desk), guard::token))
+        .layer(from_fn_with_state(Arc::clone(&desk), guard::identity))
         // A policy file's strong tag stands for its bytes on the wire: it stays as it is.
         .layer(
             CompressionLayer::new().compress_when(

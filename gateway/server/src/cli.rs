@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod flags;
 mod health;
+mod password;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub use check::check;
 pub use explain::explain;
 pub use flags::SettingsArgs;
 pub use health::{HealthArgs, health};
+pub use password::hash_password;
 
 use crate::settings;
 
@@ -53,6 +55,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print the JSON Schema of a policy file
     Schema,
+    /// Make the hash that `admin.users` takes of a password on standard input
+    HashPassword,
     /// Print the effective settings, each with where it came from
     Config(SettingsArgs),
 }

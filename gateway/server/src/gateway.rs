@@ -142,7 +142,7 @@ impl Gateway {
         let reload = {
             let _within = background.enter();
             let apply = Arc::new(move |loaded: LoadedPolicy| applier.apply(loaded));
-            Reload::start(source(&shared.settings), apply, hangups_received)
+            Reload::start(source(&shared.settings), &shared.settings.state, apply, hangups_received)
         };
         Ok(Self {
             shared,
@@ -160,6 +160,12 @@ impl Gateway {
     /// Where it listens; known before it serves.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Ends when the gateway begins to drain.
+    pub fn draining(&self) -> impl Future<Output = ()> + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.drain.begun().await }
     }
 
     /// The background runtime, for what shall end with the gateway.
@@ -318,10 +324,13 @@ impl Applier {
     fn apply(&self, loaded: LoadedPolicy) -> u64 {
         let running = self.revision.load(Ordering::Relaxed);
         let Some(shared) = self.shared.upgrade() else { return running };
-        if running > 0 && *shared.plan.load().snapshot.policy == loaded.policy {
+        let same = || *shared.plan.load().snapshot.policy == loaded.policy;
+        if running > 0 && loaded.revision.map_or_else(same, |revision| revision == running) {
             return running; // asked to reload what runs: nothing changes, nothing is interrupted
         }
-        let revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
+        // Larger than any before, also where the history can't be written any more.
+        let revision = loaded.revision.unwrap_or(0).max(running + 1);
+        self.revision.store(revision, Ordering::Relaxed);
         let now = shared.clock.now();
         let snapshot = Arc::new(Snapshot::compile(loaded.policy, revision, &self.live, now));
         let meters =

@@ -18,11 +18,13 @@ pub mod headers;
 // What it stands on.
 pub mod clock;
 pub mod core;
+mod date;
 pub mod deadline;
 pub mod drain;
 pub mod plan;
 pub mod sense;
 pub mod settings;
+mod state;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check(&args),
         Command::Explain(args) => cli::explain(&args),
         Command::Schema => cli::schema(),
+        Command::HashPassword => cli::hash_password(),
         Command::Config(args) => cli::config(&args),
     }
 }
@@ -57,7 +58,13 @@ fn run_demo(gateway: Gateway) -> anyhow::Result<()> {
     let mut demo = None;
     let served = gateway.run(&Arc::new(Notify::new()), |gateway| {
         let listen = gateway.addresses().listen;
-        demo = Some(Demo::start(DemoAddresses::default(), listen)?);
+        let started = Demo::start(DemoAddresses::default(), listen)?;
+        let (draining, quiet) = (gateway.draining(), started.quiet());
+        gateway.background().spawn(async move {
+            draining.await;
+            quiet.cancel();
+        });
+        demo = Some(started);
         Ok(())
     });
     drop(demo);

@@ -9,8 +9,12 @@
 
 mod change;
 mod folder;
+pub mod history;
+mod restore;
+pub mod revert;
 mod watch;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,6 +23,8 @@ use parking_lot::RwLock;
 use sumun_policy::{Policy, Problem};
 use tokio::sync::{Mutex, mpsc};
 
+use self::history::{Author, History, Origin};
+use self::revert::Reverts;
 pub use change::{Change, Expected, Refused, Written};
 pub use folder::{Files, file_name_allowed, tag};
 pub(crate) use folder::{read as read_folder, read_file};
@@ -30,6 +36,8 @@ pub struct LoadedPolicy {
     pub policy: Policy,
     /// The texts it was read from, by file name.
     pub files: Files,
+    /// Its number in the history; `None`: there is none, or it can't be written.
+    pub revision: Option<u64>,
 }
 
 /// Makes a policy the running one and returns its revision.
@@ -67,9 +75,20 @@ pub struct Reload {
 struct Shared {
     source: Source,
     apply: Apply,
+    past: Option<Arc<Past>>,
     /// Held over a whole load or change.
     gate: Mutex<Gate>,
     status: RwLock<Arc<PolicyStatus>>,
+}
+
+/// What is kept of earlier policies, in the state folder.
+#[derive(Debug)]
+pub struct Past {
+    /// What ran.
+    pub history: History,
+    /// What becomes again what it was.
+    pub reverts: Reverts,
+    state: PathBuf,
 }
 
 /// What the last load saw.
@@ -86,11 +105,12 @@ const PROBLEMS_LOGGED_MAX: usize = 20;
 
 impl Reload {
     /// Starts watching. Nothing is applied before the first [`Self::now`] or change of the folder
-    /// that follows it. `hangups` asks for a load (SIGHUP). Call it on the runtime that shall
-    /// carry the watch.
-    pub fn start(source: Source, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
-        let shared =
-            Arc::new(Shared { source, apply, gate: Mutex::default(), status: RwLock::default() });
+    /// that follows it. What runs is remembered in the folder `state`, but for a built-in policy.
+    /// `hangups` asks for a load (SIGHUP). Call it on the runtime that shall carry the watch.
+    pub fn start(source: Source, state: &Path, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
+        let past = matches!(source, Source::Folder(_)).then(|| Arc::new(Past::of(state)));
+        let (gate, status) = (Mutex::default(), RwLock::default());
+        let shared = Arc::new(Shared { source, apply, past, gate, status });
         let watch = Arc::new(watch::Watch::start(&shared, hangups));
         Self { shared, _watch: watch }
     }
@@ -126,6 +146,17 @@ impl Reload {
         }
     }
 
+    /// What is kept of earlier policies; `None`: the policy is built in.
+    pub fn past(&self) -> Option<&Arc<Past>> {
+        self.shared.past.as_ref()
+    }
+
+    /// Makes the folder what a revision was: checked whole, then written, then applied. On any
+    /// refusal nothing has been written; a crash in between is made up for at the next start.
+    pub async fn restore(&self, files: Files, by: Author) -> Result<u64, Refused> {
+        self.shared.restore(files, by).await
+    }
+
     /// Changes one file: the folder with the change is checked, then the file is replaced
     /// atomically, then the policy is applied. On any refusal nothing has been written.
     pub async fn change(&self, change: Change) -> Result<Written, Refused> {
@@ -150,6 +181,9 @@ impl Shared {
         if cause == Cause::Noticed && gate.seen.is_none() {
             return Ok(self.status.read().revision);
         }
+        if gate.seen.is_none() {
+            self.finish_restore().await;
+        }
         let unchanged = gate.seen.filter(|_| cause == Cause::Noticed);
         let source = self.source.clone();
         let looked = blocking(move || {
@@ -164,14 +198,19 @@ impl Shared {
             None => Ok(self.status.read().revision),
             Some((hash, checked)) => {
                 gate.seen = Some(hash);
-                checked.map(|loaded| self.applied(loaded)).inspect_err(|problems| {
-                    self.refused(problems);
-                })
+                match checked {
+                    Ok(loaded) => Ok(self.applied(loaded, Author::default(), Origin::Folder).await),
+                    Err(problems) => {
+                        self.refused(&problems);
+                        Err(problems)
+                    }
+                }
             }
         }
     }
 
-    fn applied(&self, loaded: LoadedPolicy) -> u64 {
+    async fn applied(&self, mut loaded: LoadedPolicy, by: Author, cause: Origin) -> u64 {
+        loaded.revision = self.remember(&loaded.files, by, cause).await;
         let files = loaded.files.len();
         let revision = (self.apply)(loaded);
         *self.status.write() = Arc::new(PolicyStatus {
@@ -182,6 +221,19 @@ impl Shared {
         });
         tracing::debug!(revision, files, "policy read");
         revision
+    }
+
+    /// Before it is applied, so that what runs is always in the history. A disk that can't take it
+    /// does not keep a good policy from running.
+    async fn remember(&self, files: &Files, by: Author, cause: Origin) -> Option<u64> {
+        let (past, files) = (Arc::clone(self.past.as_ref()?), files.clone());
+        let recorded =
+            tokio::task::spawn_blocking(move || past.history.record(&files, &by, cause)).await;
+        recorded
+            .map_err(io::Error::other)
+            .and_then(|recorded| recorded)
+            .inspect_err(|error| tracing::error!(%error, "the revision could not be kept"))
+            .ok()
     }
 
     fn refused(&self, problems: &[Problem]) {
@@ -209,6 +261,15 @@ impl Shared {
     }
 }
 
+// === impl Past ===
+
+impl Past {
+    fn of(state: &Path) -> Self {
+        let (history, reverts) = (History::new(state), Reverts::new(state));
+        Self { history, reverts, state: state.to_owned() }
+    }
+}
+
 // === impl Source ===
 
 impl Source {
@@ -233,7 +294,9 @@ async fn blocking<T: Send + 'static>(
 /// Files → a policy without problems.
 fn check(files: Files) -> Result<LoadedPolicy, Vec<Problem>> {
     match sumun_policy::check(&files) {
-        (Some(policy), problems) if problems.is_empty() => Ok(LoadedPolicy { policy, files }),
+        (Some(policy), problems) if problems.is_empty() => {
+            Ok(LoadedPolicy { policy, files, revision: None })
+        }
         (_, problems) => Err(problems),
     }
 }

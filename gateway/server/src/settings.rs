@@ -8,6 +8,7 @@ mod load;
 mod problem;
 mod render;
 mod substitute;
+mod users;
 mod values;
 pub(crate) mod written;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub(crate) use keys::KEYS;
 pub use load::{Effective, FILE_DEFAULT, Written, load};
 pub use problem::{Provenance, SettingsProblem};
+pub use users::{Role, User};
 
 /// The effective settings.
 #[derive(Clone, Debug)]
@@ -56,6 +58,8 @@ pub struct AdminSettings {
     pub listen: SocketAddr,
     /// Whether writes through the API are refused.
     pub read_only: bool,
+    /// Who may log in with a password, beside whoever has the token.
+    pub users: Vec<User>,
 }
 
 /// TLS of the data listener.
@@ -142,7 +146,7 @@ impl Default for Settings {
         let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
             listen: loopback(8080),
-            admin: AdminSettings { listen: loopback(9900), read_only: false },
+            admin: AdminSettings { listen: loopback(9900), read_only: false, users: Vec::new() },
             tls: None,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),

@@ -11,10 +11,6 @@ use crate::time::Moment;
 /// How long an order of callers holds.
 const ROTATED_EVERY_NS: u64 = 3_600 * 1_000_000_000;
 
-/// Half the width of the band in which callers share the room that the others leave: what chance
-/// variation of a load of one to ten times the capacity needs.
-pub(crate) const BAND: f64 = 0.05;
-
 /// How a call stands to the share that is shed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -26,13 +22,14 @@ pub(crate) enum Standing {
     Above,
 }
 
-/// How a caller stands where `share` of its class is shed.
-pub(crate) fn standing(caller: Option<u64>, share: f64, now: Moment) -> Standing {
+/// How a caller stands where `share` of its class is shed, and `band` to each side shares the room
+/// that is left.
+pub(crate) fn standing(caller: Option<u64>, share: f64, band: f64, now: Moment) -> Standing {
     let Some(caller) = caller else { return Standing::Within };
     let place = place(caller, now);
-    if place < share - BAND {
+    if place < share - band {
         Standing::Below
-    } else if place < share + BAND {
+    } else if place < share + band {
         Standing::Within
     } else {
         Standing::Above
@@ -78,12 +75,14 @@ mod tests {
     #[test]
     fn callers_stand_below_within_or_above_and_strangers_within() {
         let of = |standing_wanted, share| {
-            (0..1_000).filter(|c| standing(Some(*c), share, at_ms(0)) == standing_wanted).count()
+            (0..1_000)
+                .filter(|c| standing(Some(*c), share, 0.05, at_ms(0)) == standing_wanted)
+                .count()
         };
         assert!((200..300).contains(&of(Standing::Below, 0.3)));
         assert!((70..130).contains(&of(Standing::Within, 0.3)));
         assert_eq!(of(Standing::Below, 0.0), 0, "where nothing is shed nobody is below");
         assert_eq!(of(Standing::Above, 1.0), 0);
-        assert_eq!(standing(None, 0.9, at_ms(0)), Standing::Within);
+        assert_eq!(standing(None, 0.9, 0.05, at_ms(0)), Standing::Within);
     }
 }

@@ -11,6 +11,7 @@ use crate::admission::account::Account;
 use crate::admission::booking::Pace;
 use crate::admission::cpu::CpuTrack;
 use crate::admission::demand::Demand;
+use crate::admission::offer::Boundary;
 use crate::admission::proven::Proven;
 use crate::admission::terms::{Offer, Terms};
 use crate::admission::workers::WorkersTrack;
@@ -47,6 +48,17 @@ pub(crate) enum Gate {
     Shadow,
 }
 
+/// What really happens, or what would had the lanes in shadow mode refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum World {
+    Live,
+    Virtual,
+}
+
+impl World {
+    pub(crate) const ALL: [Self; 2] = [Self::Live, Self::Virtual];
+}
+
 /// What a look at the rate does to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spend {
@@ -73,17 +85,19 @@ pub(crate) struct Learned {
     pub workers: WorkersTrack,
     pub cpu: CpuTrack,
     pub proven: Proven,
+    /// What its calls of each class really want.
+    pub live: [Demand; Class::ALL.len()],
+    /// The same in the virtual world; only where the lane is in shadow mode.
+    pub shadow: [Demand; Class::ALL.len()],
     pub classes: [ClassLearned; Class::ALL.len()],
     /// Whether `classes` were learned in shadow mode: then they say nothing of live calls.
-    pub shadow: bool,
+    pub was_shadow: bool,
 }
 
 /// What the slow loop has learned about a class of a lane.
 #[derive(Debug, Default)]
 pub(crate) struct ClassLearned {
-    pub demand: Demand,
-    /// Share of its callers that is shed, smoothed.
-    pub cohort: f64,
+    pub boundary: Boundary,
     /// Returns booked a second; 0: none yet.
     pub returns: f64,
 }
@@ -105,8 +119,9 @@ impl Lane {
             state.shadow.bucket.rescale(from, to, now);
         }
         let shadow = rules.as_ref().is_some_and(|rules| rules.shadow);
-        if learned.shadow != shadow {
-            learned.shadow = shadow;
+        if learned.was_shadow != shadow {
+            learned.was_shadow = shadow;
+            learned.shadow = <_>::default();
             learned.classes = <_>::default();
         }
         drop(learned);
@@ -140,6 +155,24 @@ impl Lane {
     /// The account that its decisions are made on.
     pub(crate) fn account(&self) -> &Account {
         if self.is_shadow() { &self.state.shadow } else { &self.state.live }
+    }
+
+    /// What its calls want in a world: in the virtual one a lane that is not in shadow mode wants
+    /// what it wants in the real one.
+    pub(crate) fn demand<'a>(
+        &self,
+        learned: &'a Learned,
+        world: World,
+    ) -> &'a [Demand; Class::ALL.len()] {
+        match world {
+            World::Virtual if self.is_shadow() => &learned.shadow,
+            World::Live | World::Virtual => &learned.live,
+        }
+    }
+
+    /// The world that it decides in.
+    pub(crate) fn world(&self) -> World {
+        if self.is_shadow() { World::Virtual } else { World::Live }
     }
 
     pub(crate) fn publish(&self, class: Class, offer: Option<&Offer>) {

@@ -24,6 +24,8 @@ pub(crate) struct Offer {
     pub bound: Bound,
     /// Share of the class's callers that is shed, 0..=1.
     pub cohort: f64,
+    /// Half the width of the band of callers around it who share the room that is left.
+    pub band: f64,
     /// Between two returns of refused calls, nanoseconds.
     pub interval_ns: u64,
 }
@@ -35,6 +37,7 @@ pub(crate) struct Terms {
     limit: AtomicU32,
     free: AtomicU32,
     cohort: AtomicU32,
+    band: AtomicU32,
     reason: AtomicU8,
     threshold: AtomicU64,
     /// Capacity where `taken` counts, else the observed share.
@@ -53,6 +56,7 @@ impl Terms {
             limit: AtomicU32::new(UNLIMITED),
             free: AtomicU32::new(0),
             cohort: AtomicU32::new(0),
+            band: AtomicU32::new(0),
             reason: AtomicU8::new(0),
             threshold: AtomicU64::new(0),
             share: AtomicU64::new(0),
@@ -68,13 +72,14 @@ impl Terms {
     }
 
     pub(crate) fn put(&self, offer: Option<&Offer>) {
-        if let Some(Offer { bound, cohort, interval_ns }) = offer {
+        if let Some(Offer { bound, cohort, band, interval_ns }) = offer {
             let (share, taken) = match bound.observed {
                 Observed::Share(share) => (share, UNLIMITED),
                 Observed::Busy { taken, capacity } => (capacity, taken),
             };
             self.free.store((bound.free as f32).to_bits(), Relaxed);
             self.cohort.store((*cohort as f32).to_bits(), Relaxed);
+            self.band.store((*band as f32).to_bits(), Relaxed);
             self.reason.store(u8::from(bound.reason == Reason::Cpu), Relaxed);
             self.threshold.store(bound.threshold.to_bits(), Relaxed);
             self.share.store(share.to_bits(), Relaxed);
@@ -106,8 +111,13 @@ impl Terms {
     /// Whether a call that was kept out so may wait for a slot: all were taken, and its caller is not
     /// among those that are shed.
     pub(crate) fn may_wait(&self, full: Full, caller: Option<u64>, now: Moment) -> bool {
+        full.in_flight >= full.limit && self.standing(caller, now) != Standing::Below
+    }
+
+    fn standing(&self, caller: Option<u64>, now: Moment) -> Standing {
         let cohort = f64::from(f32::from_bits(self.cohort.load(Relaxed)));
-        full.in_flight >= full.limit && cohort::standing(caller, cohort, now) != Standing::Below
+        let band = f64::from(f32::from_bits(self.band.load(Relaxed)));
+        cohort::standing(caller, cohort, band, now)
     }
 
     /// The refusal, with the instant that is booked for its return.
@@ -144,8 +154,7 @@ impl Terms {
         if share <= 0.0 || in_flight >= limit {
             return in_flight >= limit;
         }
-        let cohort = f64::from(f32::from_bits(self.cohort.load(Relaxed)));
-        match cohort::standing(caller, cohort, now) {
+        match self.standing(caller, now) {
             Standing::Below => true,
             Standing::Within => account.diffusion.choose(share),
             Standing::Above => false,

@@ -61,8 +61,8 @@ impl Newest {
 }
 
 impl Upstream {
-    /// Everything that limits are computed from, at one moment.
-    pub(super) fn load(&self, hold_s: Option<f64>, now: Moment) -> LoadNow {
+    /// Everything that limits are computed from, at one moment, but how long calls hold slots.
+    pub(super) fn load(&self, now: Moment) -> LoadNow {
         let all_down = self.endpoints.iter().all(|endpoint| !endpoint.is_up());
         let counted = || self.endpoints.iter().filter(|e| all_down || e.is_up());
         let period = self.policy.signals.as_ref().map_or(PERIOD_DEFAULT, |s| s.every);
@@ -70,7 +70,7 @@ impl Upstream {
             workers: self.workers_now(counted, period, now),
             cpu_upstream: self.cpu_now(counted(), period, now),
             cpu_gateway: self.gateway_cpu_now(now),
-            hold_s,
+            hold_s: None,
             period,
         }
     }

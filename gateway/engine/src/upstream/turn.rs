@@ -7,23 +7,33 @@ use std::time::Duration;
 use sumun_policy::policy::Class;
 
 use crate::admission::Bound;
+use crate::admission::account::Account;
 use crate::admission::classes::{self, Rank};
 use crate::admission::demand::{Demand, HOLD_DEFAULT_S, Wanted};
-use crate::admission::lane::Lane;
-use crate::admission::limit;
+use crate::admission::lane::{Lane, World};
+use crate::admission::limit::{self, LoadNow};
 use crate::admission::offer::ClassNow;
-use crate::slots::UNLIMITED;
+use crate::slots::{Slots, UNLIMITED};
 use crate::time::{Moment, nanos};
 use crate::upstream::Upstream;
 
 /// The classes that may be shed, highest first.
 const SHEDDABLE: [Class; 3] = [Class::Default, Class::Batch, Class::Bulk];
 
+/// Shortest holding time, seconds: a microsecond.
+const HOLD_MIN_S: f64 = 1e-6;
+
+/// Time constant of the holding time that returns are booked by: at a few calls a second a shorter
+/// one is half chance.
+const HOLD_OVER: Duration = Duration::from_secs(5);
+
 /// Scratch space of the slow loop, so that a turn allocates nothing once it has grown.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     lanes: Vec<LaneNow>,
     ranks: Vec<Rank>,
+    /// Seconds a call holds its slot in each world, smoothed: returns are booked for long after.
+    hold_s: [Option<f64>; World::ALL.len()],
 }
 
 /// A lane at one moment.
@@ -31,61 +41,99 @@ pub(super) struct Scratch {
 struct LaneNow {
     bound: Option<Bound>,
     wanted: [Wanted; Class::ALL.len()],
-    /// Smoothed calls in flight.
-    in_flight: [f64; Class::ALL.len()],
+    /// Smoothed calls in flight in each world.
+    in_flight: [[f64; Class::ALL.len()]; World::ALL.len()],
 }
 
 impl Upstream {
     /// Sets the terms of all lanes. `elapsed`: since the last turn, zero at the first.
     pub(super) fn turn(&self, scratch: &mut Scratch, elapsed: Duration, now: Moment) {
-        let flows = self.lanes.iter().flat_map(|lane| sample(lane, now));
-        let hold_s = Demand::hold_s(flows);
-        let load = self.load(hold_s, now);
+        self.lanes.iter().for_each(|lane| sample(lane, now));
+        let hold_s = World::ALL.map(|world| self.hold_s(world));
+        let load = self.load(now);
         scratch.lanes.clear();
         scratch.lanes.extend(self.lanes.iter().map(|lane| {
-            let mut learned = lane.state.learned.lock();
-            let slots = if lane.is_shadow() { &self.state.shadow } else { &self.state.slots };
-            let bound = lane
-                .rules
-                .as_ref()
-                .and_then(|rules| limit::bound(rules, &mut learned, &load, slots.in_flight(), now));
-            LaneNow {
-                bound,
-                wanted: learned.classes.each_ref().map(|class| class.demand.wanted(hold_s)),
-                in_flight: learned.classes.each_ref().map(|class| class.demand.flow().0),
-            }
+            let world = lane.world();
+            let load = LoadNow { hold_s: hold_s[world as usize], ..load };
+            self.lane_now(lane, &load, now)
         }));
         scratch.rank(self);
         classes::order(&mut scratch.ranks);
-        self.publish(scratch, hold_s.unwrap_or(HOLD_DEFAULT_S), elapsed);
+        scratch.smooth(hold_s, elapsed);
+        self.publish(scratch, elapsed);
         self.lanes.iter().for_each(|lane| forgive(lane, elapsed, now));
+        self.hand_out(scratch.hold_s[World::Live as usize]);
+    }
+
+    /// Tells how long to wait for a slot, and lets those in who wait where limits have risen.
+    fn hand_out(&self, hold_s: Option<f64>) {
         let hold = hold_s.map_or(Duration::ZERO, Duration::from_secs_f64);
         self.state.hold_ns.store(nanos(hold), Relaxed);
         if self.state.slots.is_waited_for() {
-            // Limits may have risen.
             self.state.line.pass_on(&self.state.slots);
         }
     }
 
-    fn publish(&self, scratch: &Scratch, hold_s: f64, elapsed: Duration) {
-        let mut above: f64 = scratch.lanes.iter().map(|lane| lane.held(Class::Interactive)).sum();
+    fn hold_s(&self, world: World) -> Option<f64> {
+        let flows = self.lanes.iter().flat_map(|lane| {
+            let learned = lane.state.learned.lock();
+            lane.demand(&learned, world).each_ref().map(Demand::flow)
+        });
+        Demand::hold_s(flows)
+    }
+
+    fn lane_now(&self, lane: &Lane, load: &LoadNow, now: Moment) -> LaneNow {
+        let mut learned = lane.state.learned.lock();
+        let in_flight = self.slots_of(lane).in_flight();
+        let bound = lane
+            .rules
+            .as_ref()
+            .and_then(|rules| limit::bound(rules, &mut learned, load, in_flight, now));
+        let acting = lane.demand(&learned, lane.world());
+        LaneNow {
+            bound,
+            wanted: acting.each_ref().map(|demand| demand.wanted(load.hold_s)),
+            in_flight: World::ALL
+                .map(|world| lane.demand(&learned, world).each_ref().map(|demand| demand.flow().0)),
+        }
+    }
+
+    /// The word that a lane's decisions are made on.
+    fn slots_of(&self, lane: &Lane) -> &Slots {
+        match lane.world() {
+            World::Live => &self.state.slots,
+            World::Virtual => &self.state.shadow,
+        }
+    }
+
+    fn publish(&self, scratch: &Scratch, elapsed: Duration) {
+        let mut above = scratch.held(Class::Interactive);
         for ranks in scratch.ranks.chunk_by(|a, b| a.class == b.class) {
             let Some(class) = ranks.first().map(|rank| rank.class) else { continue };
-            let wanted = ranks.iter().map(|rank| rank.wanted.workers).sum();
-            let now = ClassNow { above, wanted, hold_s: hold_s.max(1e-6) };
+            // Lanes in shadow mode want nothing of the real world.
+            let wanted = World::ALL.map(|world| {
+                let counts = |rank: &&Rank| rank.enforced || world == World::Virtual;
+                ranks.iter().filter(counts).map(|rank| rank.wanted.workers).sum::<f64>()
+            });
             for rank in ranks {
                 let lane = &self.lanes[rank.lane];
+                let world = lane.world() as usize;
+                let wanted = wanted[world];
+                let hold_s = scratch.hold_s[world].unwrap_or(HOLD_DEFAULT_S).max(HOLD_MIN_S);
+                let now = ClassNow { above: above[world], wanted, hold_s, elapsed };
                 let part = if wanted > 0.0 { rank.wanted.workers / wanted } else { 1.0 };
+                let in_flight = self.slots_of(lane).in_flight();
                 let mut learned = lane.state.learned.lock();
                 let learned = &mut learned.classes[class as usize];
                 let offer = rank.bound.map(|bound| {
-                    let offer = now.offer(bound, part, &mut learned.cohort, elapsed);
+                    let offer = now.offer(bound, part, in_flight, &mut learned.boundary);
                     learned.returns = 1e9 / offer.interval_ns as f64;
                     offer
                 });
                 lane.publish(class, offer.as_ref());
             }
-            above += scratch.lanes.iter().map(|lane| lane.held(class)).sum::<f64>();
+            let held = scratch.held(class);
+            above = [above[0] + held[0], above[1] + held[1]];
         }
         let enforced = scratch.ranks.iter().filter(|rank| rank.enforced);
         let widest = enforced.map(|rank| Bound::limit_of(rank.bound.as_ref())).max();
@@ -94,6 +142,21 @@ impl Upstream {
 }
 
 impl Scratch {
+    fn smooth(&mut self, hold_s: [Option<f64>; World::ALL.len()], elapsed: Duration) {
+        let step = 1.0 - (-elapsed.as_secs_f64() / HOLD_OVER.as_secs_f64()).exp();
+        for (held, seen) in self.hold_s.iter_mut().zip(hold_s) {
+            let Some(seen_s) = seen else { continue };
+            *held = Some(held.map_or(seen_s, |held_s| held_s + step * (seen_s - held_s)));
+        }
+    }
+
+    /// Workers that calls of a class hold in each world.
+    fn held(&self, class: Class) -> [f64; World::ALL.len()] {
+        World::ALL.map(|world| {
+            self.lanes.iter().map(|lane| lane.in_flight[world as usize][class as usize]).sum()
+        })
+    }
+
     /// Each lane that sheds, once for each class that its calls may have.
     fn rank(&mut self, upstream: &Upstream) {
         self.ranks.clear();
@@ -113,21 +176,19 @@ impl Scratch {
     }
 }
 
-impl LaneNow {
-    fn held(&self, class: Class) -> f64 {
-        self.in_flight[class as usize]
+/// Takes the counters of each class.
+fn sample(lane: &Lane, now: Moment) {
+    let learned = &mut *lane.state.learned.lock();
+    let take = |account: &Account, demands: &mut [Demand; Class::ALL.len()]| {
+        for class in Class::ALL {
+            let account = account.of(class);
+            demands[class as usize].sample(account.counts(), account.in_flight(), now);
+        }
+    };
+    take(&lane.state.live, &mut learned.live);
+    if lane.is_shadow() {
+        take(&lane.state.shadow, &mut learned.shadow);
     }
-}
-
-/// Takes the counters of each class; gives what was in flight and admitted per second.
-fn sample(lane: &Lane, now: Moment) -> [(f64, f64); Class::ALL.len()] {
-    let mut learned = lane.state.learned.lock();
-    let account = lane.account();
-    Class::ALL.map(|class| {
-        let demand = &mut learned.classes[class as usize].demand;
-        demand.sample(account.of(class).counts(), account.of(class).in_flight(), now);
-        demand.flow()
-    })
 }
 
 /// Takes back bookings of returns that nobody keeps.
@@ -137,11 +198,11 @@ fn forgive(lane: &Lane, elapsed: Duration, now: Moment) {
     let account = lane.account();
     let mut admitted_all = 0.0;
     for class in SHEDDABLE {
-        let learned = &learned.classes[class as usize];
-        let (_, admitted) = learned.demand.flow();
+        let (_, admitted) = lane.demand(&learned, lane.world())[class as usize].flow();
         admitted_all += admitted;
-        if learned.returns > 0.0 {
-            account.of(class).returns.forgive(admitted / learned.returns, elapsed, now);
+        let returns = learned.classes[class as usize].returns;
+        if returns > 0.0 {
+            account.of(class).returns.forgive(admitted / returns, elapsed, now);
         }
     }
     if let Some((rps, _)) = rules.rps {

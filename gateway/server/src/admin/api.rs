@@ -3,32 +3,44 @@
 mod cache;
 mod concurrency;
 mod live;
-mod policies;
+pub(super) mod policies;
+mod revisions;
+mod session;
 
 use std::sync::Arc;
 
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use http::StatusCode;
 use sumun_engine::snapshot::Snapshot;
 
 use super::Desk;
 use super::fault::Fault;
+use super::guard::Needs::{self, Change, Look, Oversee};
 
-/// Paths under `/api` and what may be done there.
-pub(super) fn endpoints() -> Vec<(&'static str, MethodRouter<Arc<Desk>>)> {
+/// Paths under `/api`, what they ask of their caller, and what may be done there.
+pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)> {
+    let session = get(session::show).post(session::begin).delete(session::end);
+    let file = get(policies::read).put(policies::write).delete(policies::remove);
+    let concurrency = put(concurrency::set).delete(concurrency::release);
     vec![
-        ("/v1/status", get(live::status)),
-        ("/v1/routes", get(live::routes)),
-        ("/v1/routes/{name}", get(live::route)),
-        ("/v1/upstreams", get(live::upstreams)),
-        ("/v1/functions", get(live::functions)),
-        ("/v1/functions/{name}", get(live::function)),
-        ("/v1/functions/{name}/concurrency", put(concurrency::set).delete(concurrency::release)),
-        ("/v1/cache", get(cache::figures)),
-        ("/v1/cache:purge", post(cache::purge)),
-        ("/v1/policies", get(policies::list)),
-        ("/v1/policies/{file}", get(policies::read).put(policies::write).delete(policies::remove)),
-        ("/v1/policies:check", post(policies::check)),
+        ("/v1/session", Look, session),
+        ("/v1/status", Look, get(live::status)),
+        ("/v1/routes", Look, get(live::routes)),
+        ("/v1/routes/{name}", Look, get(live::route)),
+        ("/v1/upstreams", Look, get(live::upstreams)),
+        ("/v1/functions", Look, get(live::functions)),
+        ("/v1/functions/{name}", Look, get(live::function)),
+        ("/v1/functions/{name}/concurrency", Change, concurrency),
+        ("/v1/cache", Look, get(cache::figures)),
+        ("/v1/cache:purge", Change, post(cache::purge)),
+        ("/v1/policies", Look, get(policies::list)),
+        ("/v1/policies/{file}", Change, file),
+        ("/v1/policies:check", Look, post(policies::check)),
+        ("/v1/revisions", Look, get(revisions::list)),
+        ("/v1/revisions/{id}", Change, get(revisions::read).post(revisions::restore)),
+        ("/v1/reverts", Look, get(revisions::pending)),
+        ("/v1/reverts/{file}", Change, delete(revisions::keep)),
+        ("/v1/audit", Oversee, get(session::audit)),
     ]
 }
 

@@ -1,18 +1,43 @@
-//! Who may come in: host names, origins, the token; and the headers that every answer carries.
+//! Who may come in: host names, origins, who it is and in which role; and the headers that every
+//! answer carries.
 //!
 //! The order is fixed: a foreign `Host` is refused before anything is looked at (DNS rebinding), a
-//! foreign origin before the token (cross-site requests), then the token.
+//! foreign origin before the caller is known (cross-site requests), then who calls, then the role.
+//! What was changed, or tried, is in the audit log before it is answered.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::Desk;
+use super::audit;
 use super::fault::Fault;
+use super::input::reason;
+use super::session::Identity;
+use crate::date::rfc3339;
+use crate::settings::Role;
+
+/// The one path under `/api` that those may call who are not known yet, to be known.
+const LOGIN: &str = "/api/v1/session";
+
+/// What an endpoint asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// It changes nothing, whatever the method.
+    Look,
+    /// Reading is for everybody who is known, changing for editors.
+    Change,
+    /// For administrators alone.
+    Oversee,
+}
+
+/// The caller's address, as the connection says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub IpAddr);
 
 /// What the page may load: itself, and nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -43,17 +68,100 @@ pub(super) async fn surroundings(
     response
 }
 
-/// The token, for everything under `/api`, whether or not there is anything.
-pub(super) async fn token(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+/// Who calls, for everything under `/api`, whether or not there is anything.
+pub(super) async fn identity(
+    State(desk): State<Arc<Desk>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path();
-    let is_open = path != "/api" && !path.starts_with("/api/");
-    if is_open || bearer(request.headers()).is_some_and(|token| desk.token.matches(token)) {
+    let is_open = (path != "/api" && !path.starts_with("/api/"))
+        || (path == LOGIN && *request.method() == Method::POST);
+    if is_open {
         return next.run(request).await;
     }
-    let detail = "send the token of STATE/admin.token as `Authorization: Bearer TOKEN`";
+    let headers = request.headers();
+    let identity = if headers.contains_key(header::AUTHORIZATION) {
+        bearer(headers).filter(|token| desk.token.matches(token)).map(|_| Identity::of_token())
+    } else {
+        desk.sessions.of(headers)
+    };
+    match identity {
+        Some(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        None => unauthorized().into_response(),
+    }
+}
+
+/// 401, and how to be let in.
+pub(super) fn unauthorized() -> Fault {
+    let detail = "log in, or send the token of STATE/admin.token as `Authorization: Bearer TOKEN`";
     Fault::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sumun\""))
-        .into_response()
+}
+
+/// The role, for one endpoint; a change goes into the audit log with what became of it.
+pub(super) async fn role(
+    State((desk, needs)): State<(Arc<Desk>, Needs)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let reads = request.method().is_safe();
+    let changes = !reads && needs != Needs::Look;
+    let least = match needs {
+        Needs::Look => Role::Viewer,
+        Needs::Change if reads => Role::Viewer,
+        Needs::Change => Role::Editor,
+        Needs::Oversee => Role::Admin,
+    };
+    let Some(identity) = request.extensions().get::<Identity>().cloned() else {
+        return next.run(request).await; // the login
+    };
+    let peer = request.extensions().get::<Peer>().copied();
+    // The API is nested: its own part of the path is not all of it.
+    let whole = request.extensions().get::<OriginalUri>().map(|OriginalUri(uri)| uri.path());
+    let what = format!("{} {}", request.method(), whole.unwrap_or(request.uri().path()));
+    let why = reason(request.headers());
+    let response = if identity.role >= least {
+        next.run(request).await
+    } else {
+        let (own, least) = (identity.role.as_str(), least.as_str());
+        let detail = format!("this needs the role {least}; yours is {own}");
+        Fault::new(StatusCode::FORBIDDEN, "role_missing", detail).into_response()
+    };
+    if changes {
+        let status = response.status();
+        record(&desk, &identity.name, peer, what, why, status).await;
+    }
+    response
+}
+
+/// Writes the audit log. An entry that can't be written is told to the process's log: what happened
+/// has happened.
+pub(super) async fn record(
+    desk: &Arc<Desk>,
+    who: &str,
+    peer: Option<Peer>,
+    what: String,
+    why: String,
+    status: StatusCode,
+) {
+    let entry = audit::Entry {
+        at: rfc3339(std::time::SystemTime::now()),
+        who: who.to_owned(),
+        from: peer.map_or_else(String::new, |peer| peer.0.to_string()),
+        what,
+        why,
+        status: status.as_u16(),
+    };
+    let desk = Arc::clone(desk);
+    let shown = entry.clone();
+    let written = tokio::task::spawn_blocking(move || desk.audit.write(entry)).await;
+    if let Err(error) = written.map_err(std::io::Error::other).and_then(|written| written) {
+        tracing::error!(%error, ?shown, "the audit log could not be written");
+    }
 }
 
 /// The token that came with a call (RFC 6750 section 2.1); `None` where there is not exactly one.

@@ -5,11 +5,14 @@ use std::time::Duration;
 use axum::extract::{FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
+use super::guard::{self, Peer};
+use super::session::Identity;
+use crate::reload::history::Author;
 
 /// Largest body, bytes: four policy files of the largest size.
 pub(super) const BODY_BYTES_MAX: usize = 4 << 20;
@@ -29,6 +32,33 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
             Err(_) => Err(Fault::malformed("the path is not valid")),
         }
     }
+}
+
+/// Who calls and why, as the history keeps it.
+pub(super) struct By(pub Author);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Fault> {
+        let identity = parts.extensions.get::<Identity>().ok_or_else(guard::unauthorized)?;
+        let peer = parts.extensions.get::<Peer>();
+        Ok(Self(Author {
+            name: identity.name.to_string(),
+            from: peer.map_or_else(String::new, |peer| peer.0.to_string()),
+            reason: reason(&parts.headers),
+        }))
+    }
+}
+
+/// Longest reason that is kept, characters.
+const REASON_CHARS_MAX: usize = 500;
+
+/// Why somebody changes something, in his own words.
+pub(super) fn reason(headers: &HeaderMap) -> String {
+    let value =
+        headers.get("x-change-reason").map(|value| String::from_utf8_lossy(value.as_bytes()));
+    value.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect()
 }
 
 /// A JSON body.

@@ -18,6 +18,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::audit::Audit;
+use super::guard::Peer;
+use super::login::Login;
+use super::session::Sessions;
 use super::spares::Spares;
 use super::token::{Token, TokenError};
 use super::{Desk, Opening, router};
@@ -85,6 +89,9 @@ impl Admin {
         let (token, created) = Token::open(opening.state)?;
         let login = created.then(|| token.login_link(address));
         let desk = Desk {
+            login: Login::new(opening.settings.users.clone()),
+            sessions: Sessions::default(),
+            audit: Audit::new(opening.state),
             watch: opening.watch,
             reload: opening.reload,
             token,
@@ -143,10 +150,10 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
             },
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, spares) = (router.clone(), Arc::clone(&spares));
                 tokio::spawn(async move {
-                    connection(stream, router).await;
+                    connection(stream, Peer(peer.ip()), router).await;
                     spares.fill();
                     drop(place);
                 });
@@ -160,11 +167,13 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
+async fn connection(stream: TcpStream, peer: Peer, router: Router) {
     // Small answers should leave at once; without it they only come later.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
-        router.clone().oneshot(request.map(Body::new))
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use subtle::ConstantTimeEq;
 
+use super::secret::{self, NoRandom};
+
 /// Name of the token's file in the state folder.
 pub const FILE: &str = "admin.token";
 
@@ -43,8 +45,8 @@ pub enum TokenError {
     )]
     Malformed(PathBuf),
     /// The system gave no random bytes.
-    #[error("no random bytes for a token")]
-    Random,
+    #[error(transparent)]
+    Random(#[from] NoRandom),
 }
 
 impl Token {
@@ -55,7 +57,7 @@ impl Token {
         match read(&path) {
             Ok(token) => Ok((token, false)),
             Err(TokenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let text = random()?;
+                let text = secret::random()?;
                 match create(state, &path, &text) {
                     Ok(()) => Ok((Self(text), true)),
                     // Another process was first: its token counts.
@@ -94,21 +96,6 @@ fn read(path: &Path) -> Result<Token, TokenError> {
         return Err(TokenError::Malformed(path.to_owned()));
     }
     Ok(Token(text.to_owned()))
-}
-
-/// 256 random bits in hexadecimal.
-fn random() -> Result<String, TokenError> {
-    use std::fmt::Write as _;
-    let mut bytes = [0_u8; 32];
-    rustls::crypto::aws_lc_rs::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .map_err(|_| TokenError::Random)?;
-    let mut text = String::with_capacity(64);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }
 
 /// Makes the file whole or not at all, and never over another one.

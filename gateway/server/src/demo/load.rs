@@ -22,6 +22,7 @@ use http::{Method, Request, header};
 use http_body_util::Full;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::caller::{Caller, Outcome};
 use super::catalog::ITEMS;
@@ -69,16 +70,19 @@ const FAILED_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Load {
     gateway: SocketAddr,
+    /// Once cancelled, nobody calls any more.
+    quiet: CancellationToken,
     tally: Tally,
     began: Instant,
     mail: Wave,
     items: Zipf,
 }
 
-/// Runs the load until dropped.
-pub(super) async fn run(gateway: SocketAddr) {
+/// Runs the load until dropped; after `quiet`, calls under way end and no further ones are made.
+pub(super) async fn run(gateway: SocketAddr, quiet: CancellationToken) {
     let load = Arc::new(Load {
         gateway,
+        quiet,
         tally: Tally::default(),
         began: Instant::now(),
         mail: Wave {
@@ -113,6 +117,9 @@ pub(super) async fn run(gateway: SocketAddr) {
 impl Load {
     /// Makes one call, counts it, and waits as long as its answer asks for.
     async fn call(&self, caller: &mut Caller, kind: Kind, request: Request<Full<Bytes>>) {
+        if self.quiet.is_cancelled() {
+            return std::future::pending().await;
+        }
         let outcome = caller.call(request).await;
         self.tally.record(kind, &outcome);
         match outcome {

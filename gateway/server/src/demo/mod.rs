@@ -98,6 +98,7 @@ pub enum DemoError {
 #[derive(Debug)]
 pub struct Demo {
     addresses: DemoAddresses,
+    quiet: CancellationToken,
     ended: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -130,6 +131,12 @@ impl Demo {
         self.addresses
     }
 
+    /// Cancelling it ends the load before the services: a gateway that drains is called no more, and
+    /// the calls it still has are answered.
+    pub fn quiet(&self) -> CancellationToken {
+        self.quiet.clone()
+    }
+
     /// Ends load and services and waits for their thread, at most a few milliseconds: calls in
     /// flight are dropped.
     pub fn stop(mut self) {
@@ -139,8 +146,8 @@ impl Demo {
     fn spawn(listen: DemoAddresses, gateway: Option<SocketAddr>) -> Result<Self, DemoError> {
         let listeners = Listeners::bind(listen)?;
         let addresses = listeners.addresses;
-        let ended = CancellationToken::new();
-        let until = ended.clone();
+        let (quiet, ended) = (CancellationToken::new(), CancellationToken::new());
+        let (calls_until, until) = (quiet.clone(), ended.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -148,10 +155,10 @@ impl Demo {
         let thread = std::thread::Builder::new()
             .name("sumun-demo".into())
             .spawn(move || {
-                runtime.block_on(until.run_until_cancelled(run(listeners, gateway)));
+                runtime.block_on(until.run_until_cancelled(run(listeners, gateway, calls_until)));
             })
             .map_err(DemoError::Thread)?;
-        Ok(Self { addresses, ended, thread: Some(thread) })
+        Ok(Self { addresses, quiet, ended, thread: Some(thread) })
     }
 
     fn end(&mut self) {
@@ -175,15 +182,15 @@ impl Drop for Demo {
 /// # Errors
 /// As [`Demo::start`]; once it listens it never returns.
 pub async fn services(listen: DemoAddresses) -> Result<(), DemoError> {
-    run(Listeners::bind(listen)?, None).await;
+    run(Listeners::bind(listen)?, None, CancellationToken::new()).await;
     Ok(())
 }
 
-async fn run(listeners: Listeners, gateway: Option<SocketAddr>) {
+async fn run(listeners: Listeners, gateway: Option<SocketAddr>, quiet: CancellationToken) {
     let Listeners { mailbox: [first, second], catalog, functions, .. } = listeners;
     let load = async {
         match gateway {
-            Some(gateway) => load::run(gateway).await,
+            Some(gateway) => load::run(gateway, quiet).await,
             None => std::future::pending().await,
         }
     };

@@ -1,10 +1,14 @@
 //! One file of the folder changes through the API: expected? fine? written, applied.
 
 use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 use sumun_policy::Problem;
 
-use super::{Shared, Source, blocking, check, folder};
+use super::history::{Author, Origin};
+use super::revert::{self, PENDING_MAX, Pending};
+use super::{Past, Shared, Source, blocking, check, folder};
 
 /// A change to one file.
 #[derive(Clone, Debug)]
@@ -15,6 +19,12 @@ pub struct Change {
     pub text: Option<String>,
     /// What the file must be now.
     pub expected: Expected,
+    /// Who wants it.
+    pub by: Author,
+    /// How it comes about.
+    pub cause: Origin,
+    /// After which time the file becomes again what it is now; `None`: never.
+    pub revert_after: Option<Duration>,
 }
 
 /// What a file must be, so that nobody's change is lost.
@@ -57,6 +67,9 @@ pub enum Refused {
     /// There is no folder: the policy is built in (`--to`).
     #[error("the policy is built in; start with --policies to change it")]
     BuiltIn,
+    /// Too many files wait for their old text ([`PENDING_MAX`]).
+    #[error("{PENDING_MAX} files wait already for what they were before")]
+    TooManyReverts,
     /// The file could not be written.
     #[error("the file could not be written")]
     Io(#[source] io::Error),
@@ -86,6 +99,7 @@ impl Shared {
         if !as_expected {
             return Err(Refused::Conflict { tag });
         }
+        let before = at.ok().map(|at| files[at].1.clone());
         match (at, &change.text) {
             (Ok(at), Some(text)) => files[at].1.clone_from(text),
             (Ok(at), None) => drop(files.remove(at)),
@@ -95,19 +109,82 @@ impl Shared {
         let checked = blocking(move || check(files)).await.map_err(Refused::Problems)?;
         let loaded = checked.map_err(Refused::Problems)?;
 
-        let (folder, file, text) = (path.clone(), change.file, change.text);
-        let new_tag = text.as_deref().map(folder::tag);
-        tokio::task::spawn_blocking(move || match text {
-            Some(text) => folder::write(&folder, &file, &text),
-            None => folder::remove(&folder, &file),
-        })
-        .await
-        .map_err(|e| Refused::Io(io::Error::other(e)))?
-        .map_err(Refused::Io)?;
+        let created = tag.is_none();
+        let new_tag = change.text.as_deref().map(folder::tag);
+        let (by, cause) = (change.by.clone(), change.cause);
+        let (folder, past) = (path.clone(), self.past.clone());
+        tokio::task::spawn_blocking(move || write(&folder, past.as_deref(), before, change))
+            .await
+            .map_err(|e| Refused::Io(io::Error::other(e)))??;
 
         // The watch will see this very state: it must not apply it a second time.
         gate.seen = Some(folder::hash(&loaded.files, &[]));
-        let revision = self.applied(loaded);
-        Ok(Written { revision, tag: new_tag, created: tag.is_none() })
+        let revision = self.applied(loaded, by, cause).await;
+        Ok(Written { revision, tag: new_tag, created })
     }
+
+    /// Puts back what is due. What can't be is said once and left as it is.
+    pub(super) async fn revert_due(&self) {
+        let Some(past) = &self.past else { return };
+        let due = past.reverts.due(revert::unix_s()).unwrap_or_else(|error| {
+            tracing::error!(%error, "what is to be reverted can't be read");
+            Vec::new()
+        });
+        for pending in due {
+            let Pending { file, tag, before, by, .. } = pending;
+            let reason = if by.reason.is_empty() {
+                "the time of the change is over".to_owned()
+            } else {
+                format!("the time of the change is over: {}", by.reason)
+            };
+            let change = Change {
+                file: file.clone(),
+                text: before,
+                expected: Expected::Tags(vec![tag]),
+                by: Author { reason, ..by },
+                cause: Origin::Revert,
+                revert_after: None,
+            };
+            match self.change(change).await {
+                Ok(written) => tracing::info!(file, revision = written.revision, "reverted"),
+                Err(error) => {
+                    tracing::error!(file, %error, "not reverted, the file stays as it is");
+                    if let Err(error) = past.reverts.forget(&file) {
+                        tracing::error!(file, %error, "and will be tried again");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes the file. What it becomes again is noted before, so that a crash in between can't make a
+/// change for a time one for ever.
+fn write(
+    folder: &Path,
+    past: Option<&Past>,
+    before: Option<String>,
+    change: Change,
+) -> Result<(), Refused> {
+    let Change { file, text, by, revert_after, .. } = change;
+    let timed = revert_after.zip(past).zip(text.as_deref());
+    if let Some(((after, past), text)) = timed {
+        if !past.reverts.has_room(&file).map_err(Refused::Io)? {
+            return Err(Refused::TooManyReverts);
+        }
+        let due_s = revert::unix_s() + after.as_secs();
+        let tag = folder::tag(text);
+        let pending = Pending { file: file.clone(), due_s, tag, before, by };
+        past.reverts.add(pending).map_err(Refused::Io)?;
+    }
+    match &text {
+        Some(text) => folder::write(folder, &file, text),
+        None => folder::remove(folder, &file),
+    }
+    .map_err(Refused::Io)?;
+    if let Some(past) = past.filter(|_| timed.is_none()) {
+        // A change that stays ends what was to be put back.
+        past.reverts.forget(&file).map_err(Refused::Io)?;
+    }
+    Ok(())
 }

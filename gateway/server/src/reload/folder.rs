@@ -171,7 +171,7 @@ pub(super) fn remove(folder: &Path, name: &str) -> io::Result<()> {
 }
 
 /// A link belongs to whoever mounted it (a ConfigMap): replacing it would hide its next change.
-fn refuse_link(target: &Path) -> io::Result<()> {
+pub(super) fn refuse_link(target: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_symlink() => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,

@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 
 use super::*;
 
+mod past;
+
 const GOOD: &str = "\
 version: 1
 upstreams: { a: { endpoints: [http://127.0.0.1:9101] } }
@@ -18,9 +20,22 @@ fn good(port: u16) -> String {
     GOOD.replace("9101", &port.to_string())
 }
 
+/// A change by jane.
+fn change(file: &str, text: Option<&str>, expected: Expected) -> Change {
+    Change {
+        file: file.to_owned(),
+        text: text.map(str::to_owned),
+        expected,
+        by: Author { name: "jane".to_owned(), from: String::new(), reason: "why".to_owned() },
+        cause: Origin::Api,
+        revert_after: None,
+    }
+}
+
 /// A watched folder and what was applied from it, in order.
 struct Fixture {
     folder: tempfile::TempDir,
+    state: tempfile::TempDir,
     reload: Reload,
     applied: Arc<Mutex<Vec<u16>>>,
     hangups: mpsc::Sender<()>,
@@ -42,9 +57,11 @@ impl Fixture {
             seen.push(upstream.endpoints[0].port);
             seen.len() as u64
         });
+        let state = tempfile::tempdir().unwrap();
         let (hangups, hangups_received) = mpsc::channel(1);
-        let reload = Reload::start(source(folder.path().to_owned()), apply, hangups_received);
-        Self { folder, reload, applied, hangups }
+        let reload =
+            Reload::start(source(folder.path().to_owned()), state.path(), apply, hangups_received);
+        Self { folder, state, reload, applied, hangups }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -135,8 +152,7 @@ async fn a_swapped_link_is_noticed_as_kubernetes_swaps_config_maps() {
     std::fs::rename(&next, fixture.folder.path().join("..data")).unwrap();
     fixture.until("the swapped file", |f| f.last() == Some(9102)).await;
 
-    let change =
-        Change { file: "a.yaml".to_owned(), text: Some(good(9103)), expected: Expected::Present };
+    let change = change("a.yaml", Some(&good(9103)), Expected::Present);
     assert!(matches!(fixture.reload.change(change).await, Err(Refused::Io(_))));
 }
 
@@ -190,11 +206,7 @@ async fn corrupted_folders_are_refused() {
 async fn a_change_is_checked_written_and_applied_once() {
     let fixture = Fixture::with(GOOD);
     fixture.reload.now().await.unwrap();
-    let change = |text: &str, expected| Change {
-        file: "a.yaml".to_owned(),
-        text: Some(text.to_owned()),
-        expected,
-    };
+    let change = |text: &str, expected| change("a.yaml", Some(text), expected);
     let stale = Expected::Tags(vec![tag("other")]);
     let conflict = fixture.reload.change(change(GOOD, stale)).await.unwrap_err();
     assert!(matches!(conflict, Refused::Conflict { tag: Some(current) } if current == tag(GOOD)));
@@ -224,15 +236,10 @@ async fn a_change_is_checked_written_and_applied_once() {
 async fn files_are_created_and_removed_but_never_so_that_problems_follow() {
     let fixture = Fixture::with(GOOD);
     fixture.reload.now().await.unwrap();
-    let create = Change {
-        file: "b.yaml".to_owned(),
-        text: Some(
-            "version: 1\nupstreams: { b: { endpoints: [http://127.0.0.1:9] } }\n".to_owned(),
-        ),
-        expected: Expected::Absent,
-    };
+    let text = "version: 1\nupstreams: { b: { endpoints: [http://127.0.0.1:9] } }\n";
+    let create = change("b.yaml", Some(text), Expected::Absent);
     assert!(fixture.reload.change(create).await.unwrap().created);
-    let remove = |file: &str, expected| Change { file: file.to_owned(), text: None, expected };
+    let remove = |file: &str, expected| change(file, None, expected);
     let last = fixture.reload.change(remove("b.yaml", Expected::Present)).await.unwrap();
     assert_eq!(last.tag, None);
     let unknown = fixture.reload.change(remove("b.yaml", Expected::Present)).await;
@@ -245,11 +252,8 @@ async fn two_changes_at_once_do_not_lose_one() {
     let fixture = Fixture::with(GOOD);
     fixture.reload.now().await.unwrap();
     let change = |port| {
-        fixture.reload.change(Change {
-            file: "a.yaml".to_owned(),
-            text: Some(good(port)),
-            expected: Expected::Tags(vec![tag(GOOD)]),
-        })
+        let expected = Expected::Tags(vec![tag(GOOD)]);
+        fixture.reload.change(change("a.yaml", Some(&good(port)), expected))
     };
     let (one, other) = tokio::join!(change(9107), change(9108));
     assert!(one.is_ok() != other.is_ok(), "one wins, the other is told");
@@ -261,8 +265,7 @@ async fn to_a_url_the_built_in_policy_passes_the_same_check() {
     let fixture = Fixture::of(folder, |_| Source::To("http://127.0.0.1:9109".to_owned()));
     assert_eq!(fixture.reload.now().await.unwrap(), 1);
     assert_eq!(fixture.last(), Some(9109));
-    let change =
-        Change { file: "a.yaml".to_owned(), text: Some(String::new()), expected: Expected::Absent };
+    let change = change("a.yaml", Some(""), Expected::Absent);
     assert!(matches!(fixture.reload.change(change).await, Err(Refused::BuiltIn)));
 }
 

@@ -89,6 +89,7 @@ async fn run(
             _ = poll.tick() => Cause::Noticed,
         };
         let Some(shared) = shared.upgrade() else { return };
+        shared.revert_due().await;
         // Problems are logged and kept in the status by the load itself.
         let _ = shared.load(cause).await;
     }

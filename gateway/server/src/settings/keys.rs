@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use sumun_policy::units::{show_bytes, show_duration};
 
+use super::users::users;
 use super::values::{
     Wrong, address, admin_address, boolean, bytes, cache_store, count, duration, log_format,
     networks, path, upstream_url, wrong,
 };
-use super::{AccessLogFormat, Network, Settings};
+use super::{AccessLogFormat, Network, Settings, User};
 
 /// Settings under way: parts that only make sense together are kept apart until all are known.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +59,9 @@ const HOUR: Duration = Duration::from_hours(1);
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// Settings whose text may hold a secret: it is quoted nowhere.
+pub(super) const PRIVATE: &[&str] = &["admin.users"];
+
 /// Every setting, in the order in which `sumun config` prints them.
 pub(crate) const KEYS: &[Key] = &[
     Key {
@@ -91,6 +95,16 @@ pub(crate) const KEYS: &[Key] = &[
         show: |s| Some(s.admin.read_only.to_string()),
     },
     Key {
+        path: "admin.users",
+        flag: "admin-users",
+        value: "USERS",
+        about: "Who may log in with a password: name:role:hash, role viewer, editor or admin",
+        reason: "the token is enough for one; `sumun hash-password` makes a hash",
+        list: true,
+        set: |d, text| put(&mut d.settings.admin.users, users(text)),
+        show: |s| Some(s.admin.users.iter().map(User::to_string).collect::<Vec<_>>().join(", ")),
+    },
+    Key {
         path: "to",
         flag: "to",
         value: "URL",
@@ -114,7 +128,7 @@ pub(crate) const KEYS: &[Key] = &[
         path: "state",
         flag: "state",
         value: "DIR",
-        about: "Folder of local state: the admin token",
+        about: "Folder of local state: the admin token, earlier policies, the audit log",
         reason: "beside where the gateway is started; hidden, because it holds a secret",
         list: false,
         set: |d, text| put(&mut d.settings.state, path(text)),

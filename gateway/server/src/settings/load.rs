@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::keys::{Draft, KEYS, Key};
+use super::keys::{Draft, KEYS, Key, PRIVATE};
 use super::problem::{Provenance, SettingsProblem};
 use super::substitute::resolve;
 use super::written::{self, Node, Value};
@@ -260,7 +260,8 @@ fn take(draft: &mut Draft, entry: &Entry) -> Result<(), SettingsProblem> {
             let message = format!("the value of `{}` is not valid", entry.key.path);
             SettingsProblem::new(entry.place.clone(), message, entry.key.about)
         } else {
-            SettingsProblem::new(entry.place.clone(), wrong.message, wrong.help)
+            let problem = SettingsProblem::new(entry.place.clone(), wrong.message, wrong.help);
+            if PRIVATE.contains(&entry.key.path) { problem.private() } else { problem }
         }
     })
 }

@@ -52,6 +52,8 @@ pub struct SettingsProblem {
     pub help: String,
     /// The offending line of a file; empty elsewhere.
     pub(super) text: String,
+    /// Whether that line may hold a secret and is not shown.
+    private: bool,
 }
 
 /// Most characters of an offending line that are shown.
@@ -63,12 +65,26 @@ impl SettingsProblem {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { place, message: message.into(), help: help.into(), text: String::new() }
+        Self {
+            place,
+            message: message.into(),
+            help: help.into(),
+            text: String::new(),
+            private: false,
+        }
+    }
+
+    /// Without its line: what stands there may be a secret, if in the wrong place.
+    pub(super) fn private(mut self) -> Self {
+        self.private = true;
+        self
     }
 
     /// With the line of `text` that its place names.
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
-        if let Provenance::File { line, .. } = self.place {
+        if let Provenance::File { line, .. } = self.place
+            && !self.private
+        {
             let line = text.lines().nth(line as usize - 1).unwrap_or_default();
             line.clone_into(&mut self.text);
         }

@@ -14,7 +14,7 @@ fn offer(limit: u32, free: f64, cohort: f64) -> Offer {
         observed: Observed::Busy { taken: 0, capacity: 200.0 },
         retry_after: Duration::from_millis(100),
     };
-    Offer { bound, cohort, interval_ns: 10_000_000 }
+    Offer { bound, cohort, band: 0.05, interval_ns: 10_000_000 }
 }
 
 fn terms(limit: u32, free: f64, cohort: f64) -> Terms {

@@ -337,7 +337,7 @@ const CPU: Form = Form {
             "Whose CPU.",
         )
         .or("upstream"),
-        Key::new("enter", Percent { min: "1%" }, "Over this the limit is cut.").required(),
+        Key::new("enter", Percent { min: "1%" }, "Over this the limit on calls in flight is cut, reading by reading; the last `exit / enter` of it is a ramp.").required(),
         Key::new("exit", Percent { min: "0%" }, EXIT),
     ],
 };
@@ -346,10 +346,15 @@ const CPU: Form = Form {
 const WORKERS: Form = Form {
     title: "workers",
     noun: "`workers`",
-    about: "A threshold on the share of busy workers.",
+    about: "A threshold on the share of busy workers, other people's calls included.",
     exactly_one: &[],
     keys: &[
-        Key::new("enter", Percent { min: "1%" }, "Over this, shedding begins.").required(),
+        Key::new(
+            "enter",
+            Percent { min: "1%" },
+            "Over this, shedding begins; the share shed rises from here and is all where no worker is idle.",
+        )
+        .required(),
         Key::new("exit", Percent { min: "0%" }, EXIT),
     ],
 };

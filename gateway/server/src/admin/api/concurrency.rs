@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sumun_policy::Problem;
 
-use super::policies::{reason, refused};
+use super::policies::refused;
 use crate::admin::Desk;
 use crate::admin::fault::Fault;
-use crate::admin::input::{self, Segment};
+use crate::admin::input::{self, By, Segment};
 use crate::admin::write_back::{self, CannotEdit};
+use crate::reload::history::{Author, Origin};
 use crate::reload::{Change, Expected, Files, Refused, tag};
 
 #[derive(Deserialize)]
@@ -33,22 +34,22 @@ pub(super) struct Changed {
 pub(super) async fn set(
     State(desk): State<Arc<Desk>>,
     Segment(name): Segment,
+    By(by): By,
     request: Request,
 ) -> Result<Json<Changed>, Fault> {
     desk.writable()?;
-    let reason = reason(request.headers());
     let Reservation { reserved } = input::json(request).await?;
-    write(&desk, name, Some(reserved), &reason).await
+    write(&desk, name, Some(reserved), by).await
 }
 
 /// `DELETE /api/v1/functions/{name}/concurrency`: the function shares the unreserved pool again.
 pub(super) async fn release(
     State(desk): State<Arc<Desk>>,
     Segment(name): Segment,
-    headers: HeaderMap,
+    By(by): By,
 ) -> Result<Json<Changed>, Fault> {
     desk.writable()?;
-    write(&desk, name, None, &reason(&headers)).await
+    write(&desk, name, None, by).await
 }
 
 /// Tries when somebody else writes the same file in between.
@@ -58,7 +59,7 @@ async fn write(
     desk: &Desk,
     name: String,
     reserved: Option<u32>,
-    reason: &str,
+    by: Author,
 ) -> Result<Json<Changed>, Fault> {
     let origin = desk.look(|snapshot| {
         let functions = &snapshot.policy.functions;
@@ -76,15 +77,20 @@ async fn write(
             file: file.clone(),
             text: Some(edited),
             expected: Expected::Tags(vec![tag(&text)]),
+            by: by.clone(),
+            cause: Origin::Api,
+            revert_after: None,
         };
         match desk.reload.change(change).await {
             Ok(written) => {
                 let revision = written.revision;
+                let Author { name: who, reason, .. } = by;
                 tracing::info!(
                     function = name,
                     ?reserved,
                     file,
                     revision,
+                    who,
                     reason,
                     "reservation set"
                 );

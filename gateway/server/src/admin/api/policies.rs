@@ -5,17 +5,21 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use sumun_policy::units::{parse_duration, show_duration};
 use sumun_policy::{FILE_BYTES_MAX, Policy, Problem};
 
 use crate::admin::Desk;
 use crate::admin::fault::Fault;
-use crate::admin::input::{self, Segment};
+use crate::admin::input::{self, By, Segment};
+use crate::reload::history::{Author, Origin};
+use crate::reload::revert::{AFTER_MAX, AFTER_MIN};
 use crate::reload::{Change, Expected, Files, Refused, Reload, Written, file_name_allowed, tag};
 
 #[derive(Serialize)]
@@ -84,6 +88,7 @@ struct Changed {
 pub(super) async fn write(
     State(desk): State<Arc<Desk>>,
     Segment(file): Segment,
+    By(by): By,
     request: Request,
 ) -> Result<Response, Fault> {
     desk.writable()?;
@@ -93,7 +98,7 @@ pub(super) async fn write(
         ));
     }
     let expected = expected(request.headers())?;
-    let reason = reason(request.headers());
+    let revert_after = revert_after(request.headers())?;
     let bytes = input::yaml(request).await?;
     if bytes.len() > FILE_BYTES_MAX {
         let detail = format!("a policy file has at most {FILE_BYTES_MAX} bytes");
@@ -101,13 +106,15 @@ pub(super) async fn write(
     }
     let text = String::from_utf8(bytes.into())
         .map_err(|e| Fault::problems(vec![Problem::not_utf8(&file, e.as_bytes())]))?;
-    change(&desk, Change { file, text: Some(text), expected }, &reason).await
+    let (text, cause) = (Some(text), Origin::Api);
+    change(&desk, Change { file, text, expected, by, cause, revert_after }).await
 }
 
 /// `DELETE /api/v1/policies/{file}`.
 pub(super) async fn remove(
     State(desk): State<Arc<Desk>>,
     Segment(file): Segment,
+    By(by): By,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     desk.writable()?;
@@ -115,15 +122,20 @@ pub(super) async fn remove(
         return Err(Fault::unknown(format!("there is no file `{file}` that may be removed")));
     }
     let expected = expected(&headers)?;
-    change(&desk, Change { file, text: None, expected }, &reason(&headers)).await
+    if revert_after(&headers)?.is_some() {
+        return Err(Fault::malformed("a file is not removed for a time"));
+    }
+    let (text, cause, revert_after) = (None, Origin::Api, None);
+    change(&desk, Change { file, text, expected, by, cause, revert_after }).await
 }
 
-async fn change(desk: &Desk, change: Change, reason: &str) -> Result<Response, Fault> {
-    let file = change.file.clone();
+async fn change(desk: &Desk, change: Change) -> Result<Response, Fault> {
+    let (file, by) = (change.file.clone(), change.by.clone());
     let removed = change.text.is_none();
     let written = desk.reload.change(change).await.map_err(refused)?;
     let Written { revision, tag, created } = written;
-    tracing::info!(file, revision, created, removed, reason, "policy file changed");
+    let Author { name: who, reason, .. } = by;
+    tracing::info!(file, revision, created, removed, who, reason, "policy file changed");
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let body = (status, Json(Changed { file, revision })).into_response();
     Ok(with_tag(body, tag.as_deref()))
@@ -147,6 +159,9 @@ pub(super) fn refused(refused: Refused) -> Fault {
                 Some(tag) => fault.with(header::ETAG, tag),
                 None => fault,
             }
+        }
+        Refused::TooManyReverts => {
+            Fault::new(StatusCode::CONFLICT, "reverts_full", refused.to_string())
         }
         Refused::Io(error) => {
             tracing::error!(%error, "a policy file could not be written");
@@ -240,6 +255,18 @@ fn expected(headers: &HeaderMap) -> Result<Expected, Fault> {
     }
 }
 
+/// `X-Revert-After: 30m`: after which time the file becomes again what it is now.
+fn revert_after(headers: &HeaderMap) -> Result<Option<Duration>, Fault> {
+    let Some(written) = headers.get("x-revert-after") else { return Ok(None) };
+    let parsed = written.to_str().ok().and_then(|text| parse_duration(text.trim()).ok());
+    let within = parsed.filter(|after| (AFTER_MIN..=AFTER_MAX).contains(after));
+    let refuse = || {
+        let (least, most) = (show_duration(AFTER_MIN), show_duration(AFTER_MAX));
+        Fault::malformed(format!("`X-Revert-After` is a duration from {least} to {most}"))
+    };
+    within.ok_or_else(refuse).map(Some)
+}
+
 /// The entity tags of a header; commas stand only between them, for ours hold none.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -248,16 +275,6 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
         .map(|tag| tag.trim().to_owned())
         .filter(|tag| !tag.is_empty())
         .collect()
-}
-
-/// Longest reason that is kept, characters.
-const REASON_CHARS_MAX: usize = 500;
-
-/// Why somebody changes something, in his own words.
-pub(super) fn reason(headers: &HeaderMap) -> String {
-    let value =
-        headers.get("x-change-reason").map(|value| String::from_utf8_lossy(value.as_bytes()));
-    value.unwrap_or_default().chars().take(REASON_CHARS_MAX).collect()
 }
 
 fn with_tag(mut response: Response, tag: Option<&str>) -> Response {

@@ -9,7 +9,11 @@ use crate::settings::AdminSettings;
 fn start(fixture: &Fixture, address: &str) -> Result<Admin, StartError> {
     Admin::start(Opening {
         listener: Admin::bind(address.parse().unwrap())?,
-        settings: &AdminSettings { listen: address.parse().unwrap(), read_only: false },
+        settings: &AdminSettings {
+            listen: address.parse().unwrap(),
+            read_only: false,
+            users: Vec::new(),
+        },
         state: &fixture.folder.path().join("state"),
         watch: Arc::clone(&fixture.watched) as Arc<dyn Watch>,
         reload: fixture.reload.clone(),

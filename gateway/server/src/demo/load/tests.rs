@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{CALLERS_MAX, FUNCTION_CALLERS, Load, Wave, Zipf, request, run};
+use crate::demo::caller::Caller;
 use crate::demo::serve::{self, Answer, Service, empty};
 use crate::demo::tally::Tally;
 
@@ -57,7 +59,7 @@ fn start(gateway: &Arc<Gateway>) -> (SocketAddr, tokio::task::JoinHandle<()>) {
 async fn all_kinds_call_and_calls_in_flight_are_bounded() {
     let gateway = Arc::new(Gateway::default());
     let (address, served) = start(&gateway);
-    let load = tokio::spawn(run(address));
+    let load = tokio::spawn(run(address, CancellationToken::new()));
     let deadline = Instant::now() + Duration::from_secs(30);
     let seen = |counter: &AtomicU32| counter.load(Ordering::SeqCst);
     while seen(&gateway.reads) < 30
@@ -74,6 +76,35 @@ async fn all_kinds_call_and_calls_in_flight_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_drains_is_called_no_more() {
+    let gateway = Arc::new(Gateway::default());
+    let (address, served) = start(&gateway);
+    let quiet = CancellationToken::new();
+    let load = tokio::spawn(run(address, quiet.clone()));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let calls = || gateway.reads.load(Ordering::SeqCst) + gateway.items.load(Ordering::SeqCst);
+    while calls() < 30 {
+        assert!(Instant::now() < deadline, "the load does not move");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    quiet.cancel();
+    // Our own calls are the clock, as fast as the load's: first what was under way arrives, then the
+    // load would have made dozens.
+    let mut clock = Caller::new(address);
+    let mut count = async |own: u32| {
+        let before = calls();
+        for _ in 0..own {
+            clock.call(request(Method::GET, "/mail/read/1", 0)).await;
+        }
+        calls() - before
+    };
+    count(200).await;
+    assert_eq!(count(500).await, 500, "somebody called after the end");
+    load.abort();
+    served.abort();
+}
+
+#[tokio::test]
 async fn a_refused_sender_comes_back_no_sooner_than_it_may() {
     let gateway = Arc::new(Gateway::default());
     let (address, served) = start(&gateway);
@@ -84,6 +115,7 @@ async fn a_refused_sender_comes_back_no_sooner_than_it_may() {
     };
     let load = Arc::new(Load {
         gateway: address,
+        quiet: CancellationToken::new(),
         tally: Tally::default(),
         began: Instant::now(),
         mail: flood,

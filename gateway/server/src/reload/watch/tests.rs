@@ -21,6 +21,7 @@ impl Fixture {
             1
         });
         let shared = Arc::new(Shared {
+            past: None,
             source: Source::To("http://127.0.0.1:9101".to_owned()),
             apply,
             gate: Mutex::default(),

@@ -249,3 +249,12 @@ fn a_network_contains_its_addresses() {
         assert_eq!(networks[0].contains(address.parse().unwrap()), inside, "{network} {address}");
     }
 }
+
+#[test]
+fn the_line_of_a_user_is_never_quoted() {
+    let folder = Folder::with("admin:\n  users:\n    - jane:editor:my password\n");
+    let problems = folder.load(&[], &[]).unwrap_err();
+    let shown: String = problems.iter().map(SettingsProblem::render).collect();
+    assert!(shown.contains(":3:5: the password of `jane`"), "{shown}");
+    assert!(!shown.contains("my password"), "{shown}");
+}
