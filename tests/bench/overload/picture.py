@@ -5,6 +5,8 @@ SVG by hand: nothing is needed to draw it, and it reads on light and dark pages 
 
 import math
 
+from machine import BenchError
+
 WIDTH, HEIGHT = 860, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 206, 62, 56
 LABEL_GAP = 19
@@ -24,7 +26,10 @@ LINES = {
 
 def goodput(rows, service="exponential"):
     """The SVG's text, from the rows of E1."""
-    rows = [row for row in rows if row["service"] == service]
+    # A doubtful row measured the machine, and is left out.
+    rows = [row for row in rows if row["service"] == service and not row["doubts"]]
+    if not rows:
+        raise BenchError("nothing to draw: every row of E1 is doubtful")
     loads = sorted({row["load"] for row in rows})
     low, high = math.log(loads[0]), math.log(loads[-1])
 
@@ -62,7 +67,7 @@ def goodput(rows, service="exponential"):
                    'stroke-linejoin="round"/>')
         out += [f'<circle cx="{x(load):.1f}" cy="{y(value):.1f}" r="{width:.1f}" fill="{colour}"/>'
                 for load, value in points]
-        ends.append((y(points[-1][1]), points[-1][1], name, colour, width))
+        ends.append((y(points[-1][1]), x(points[-1][0]), points[-1][1], name, colour, width))
     out += labels(ends)
     return "\n".join([*out, "</svg>"]) + "\n"
 
@@ -77,9 +82,9 @@ def labels(ends):
     for at in reversed(range(len(places))):
         limit = places[at + 1] - LABEL_GAP if at + 1 < len(places) else places[at] - over
         places[at] = min(places[at], limit)
-    for place, (begin, value, name, colour, width) in zip(places, ends):
+    for place, (begin, end, value, name, colour, width) in zip(places, ends):
         weight = ' font-weight="600"' if width > 2 else ""
         edge = WIDTH - RIGHT
-        yield (f'<path d="M{edge + 5} {begin:.1f} L{edge + 15} {place:.1f}" stroke="{colour}" '
+        yield (f'<path d="M{end + 5:.1f} {begin:.1f} L{edge + 15} {place:.1f}" stroke="{colour}" '
                'stroke-width="1" fill="none"/>')
         yield (f'<text x="{edge + 19}" y="{place + 5:.1f}" fill="{colour}"{weight}>{name} {value:.0%}</text>')
