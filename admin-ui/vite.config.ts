@@ -15,5 +15,5 @@ export default defineConfig(({ mode }) => ({
   server: { host: "127.0.0.1", proxy: { "/api": gateway } },
   // Components are tested as the browser runs them, not as a server would render them.
   ...(mode === "test" ? { resolve: { conditions: ["browser"] } } : {}),
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
+  test: { environment: "happy-dom", include: ["src/**/*.test.ts"], testTimeout: 30_000 },
 }));

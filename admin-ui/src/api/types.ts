@@ -76,3 +76,134 @@ export interface Functions {
   pool: Pool;
   functions: FunctionQuota[];
 }
+
+export type Role = "viewer" | "editor" | "admin";
+
+export interface Session {
+  /** `token` for whoever has the admin token. */
+  user: string;
+  role: Role;
+  /** Whether changes are refused whatever the role. */
+  read_only: boolean;
+}
+
+/** Something wrong with a policy file, where exactly, and what to do. */
+export interface Problem {
+  file: string;
+  line: number;
+  column: number;
+  message: string;
+  help: string;
+}
+
+export interface PolicyList {
+  ok: boolean;
+  revision: number;
+  read_only: boolean;
+  files: { file: string; etag: string; bytes: number }[];
+  problems: Problem[];
+}
+
+export interface PolicyFile {
+  file: string;
+  text: string;
+  etag: string;
+}
+
+export interface Written {
+  file: string;
+  revision: number;
+  etag: string | null;
+}
+
+/** Texts by file name; null: the file would be removed. Files that are not named stay. */
+export type Draft = Record<string, string | null>;
+
+export interface Checked {
+  problems: Problem[];
+  /** What would change, one sentence each. */
+  diff: string[];
+}
+
+/** What became of recorded calls, and would have become of them under a draft. */
+export interface Preview {
+  [field: string]: unknown;
+}
+
+export type Cause = "folder" | "api" | "restore" | "revert";
+
+export interface RevisionSummary {
+  id: number;
+  /** RFC 3339. */
+  at: string;
+  cause: Cause;
+  author: string;
+  from: string;
+  reason: string;
+  files: string[];
+}
+
+export interface RevisionList {
+  revisions: RevisionSummary[];
+}
+
+export interface Revision extends Omit<RevisionSummary, "files"> {
+  files: Record<string, string>;
+  previous: number | null;
+  diff: string[];
+  /** Files that differ from the revision before, null where there was or is none. */
+  changed: Record<string, { before: string | null; after: string | null }>;
+}
+
+export interface PendingReverts {
+  reverts: { file: string; due_s: number; removes: boolean; by: { name: string; from: string; reason: string } }[];
+}
+
+export interface AuditLog {
+  entries: { at: string; who: string; from: string; what: string; why: string; status: number }[];
+}
+
+export interface EndpointSignal {
+  endpoint: string;
+  signal: string;
+  value: number | null;
+  age_ms: number | null;
+  state: SignalState;
+}
+
+export interface Upstream {
+  name: string;
+  in_flight: number;
+  endpoints: { address: string; state: string; in_flight: number; failures: number }[];
+  signals: EndpointSignal[];
+  findings?: Finding[];
+}
+
+/** What the doctor found wrong with a signal. */
+export interface Finding {
+  id: string;
+  severity: string;
+  endpoint: string;
+  seen: string;
+  effect: string;
+  remedy: string;
+}
+
+export interface Upstreams {
+  upstreams: Upstream[];
+}
+
+export interface CacheFigures {
+  entries: number;
+  bytes: number;
+  bytes_max: number;
+  hits: number;
+  misses: number;
+  [field: string]: unknown;
+}
+
+export type Purge = { url: string } | { route: string } | { tag: string } | { all: true };
+
+export interface Purged {
+  purged: number | null;
+}

@@ -10,10 +10,22 @@ function texts(from: object, path = ""): [string, unknown][] {
   );
 }
 
+/** Texts that belong to one screen. */
+const screens = import.meta.glob<{ texts: { en: object; ko: object } }>("../screens/*/texts.ts", { eager: true });
+
+it("every language says everything, on every screen", () => {
+  for (const [file, { texts: own }] of Object.entries(screens)) {
+    expect(texts(own.ko).map(([key]) => key), file).toEqual(texts(own.en).map(([key]) => key));
+    const foreign = texts(own.ko).filter(([, text]) => typeof text === "string" && !/[가-힣]/.test(text));
+    expect(foreign, file).toEqual([]);
+  }
+  expect(Object.keys(screens).length).toBeGreaterThanOrEqual(4);
+});
+
 it("every language says everything", () => {
   expect(texts(ko).map(([key]) => key)).toEqual(texts(en).map(([key]) => key));
   for (const [key, text] of [...texts(en), ...texts(ko)]) {
-    const said = typeof text === "function" ? text(2, 3) : text;
+    const said = key.startsWith("theme") ? (text as (of: string) => string)("dark") : typeof text === "function" ? text(2, 3) : text;
     expect(String(said).trim(), key).not.toBe("");
   }
 });

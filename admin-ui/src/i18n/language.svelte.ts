@@ -25,6 +25,11 @@ class Choice {
     return TEXTS[this.current];
   }
 
+  /** Texts of a screen of its own, in this language. */
+  of<T>(texts: Record<Language, T>): T {
+    return texts[this.current];
+  }
+
   begin(): void {
     this.#use(preferred(localStorage.getItem(KEY), navigator.languages ?? []));
   }

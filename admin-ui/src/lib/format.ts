@@ -39,3 +39,16 @@ export function elapsed(seconds: number): string {
   }
   return parts.join(" ");
 }
+
+/** A moment: date and time to the minute, in the reader's time zone. */
+export function moment(at: Date, language: string): string {
+  return Number.isNaN(at.getTime()) ? "–" : new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+}
+
+/** A size: 512 B, 1.5 MiB. */
+export function bytes(value: number, language: string): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const step = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(value) / 10));
+  const digits = step > 0 && value / 1024 ** step < 10 ? 1 : 0;
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value / 1024 ** step)} ${units[step]}`;
+}

@@ -57,7 +57,8 @@ use crate::time::Moment;
 /// What a call says of itself, for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Its class: the route's, or what a header that counts made of it.
+    /// Its class: the route's, or what a header that counts made of it. It alone decides; on a
+    /// route without thresholds every class enters.
     pub class: Class,
     /// Who calls, as a hash of its identity; `None`: nobody that is known.
     pub caller: Option<u64>,
@@ -113,7 +114,8 @@ pub struct Shed {
     pub observed: f64,
     /// The threshold as written: requests per second, or a share.
     pub threshold: f64,
-    /// When to come back.
+    /// When to come back: an instant that was booked for this refusal alone, at most five minutes
+    /// ahead. Exact; whoever tells it in coarser units rounds up.
     pub retry_after: Duration,
     /// The limit in force: requests per second, or calls in flight at the upstream.
     pub limit: u32,
@@ -152,7 +154,7 @@ pub(crate) struct Bound {
     pub reason: Reason,
     pub threshold: f64,
     pub observed: Observed,
-    /// When a refused call should come back.
+    /// When the first of the refused calls should come back.
     pub retry_after: Duration,
 }
 

@@ -6,6 +6,8 @@
 //! simulated second the upstream is scraped (the answer takes a while to come back), ten times a
 //! second the slow loop turns. Nothing here knows the real time; the seed is fixed.
 
+#![allow(clippy::print_stdout)] // the figures, with --nocapture
+
 mod herd;
 mod overload;
 mod scenario;

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { over, rows, share } from "./rows";
+import { over, rows } from "./rows";
 import { route } from "./sample";
-import { segments } from "./segments";
-import { functions } from "./sample";
 
 describe("rows", () => {
   it("puts the most refused first and breaks ties by name", () => {
@@ -41,12 +39,6 @@ describe("rows", () => {
   });
 });
 
-describe("share", () => {
-  it("stays between nothing and all", () => {
-    expect([share(-1, 4), share(1, 4), share(9, 4)]).toEqual([0, 0.25, 1]);
-  });
-});
-
 describe("over", () => {
   const signal = { signal: "workers", age_ms: 200, state: "fresh" as const, threshold: { enter: 0.85, exit: 0.75 } };
   it("begins above the bound, not at it", () => {
@@ -56,14 +48,5 @@ describe("over", () => {
   it("is never said of what is unknown", () => {
     expect(over({ ...signal, value: null })).toBe(false);
     expect(over({ ...signal, value: 0.99, threshold: null })).toBe(false);
-  });
-});
-
-describe("segments", () => {
-  it("fill the bar: reservations, then what is unreserved; none for a paused or sharing function", () => {
-    const bar = segments(functions);
-    expect(bar.map(({ name, slots }) => [name, slots])).toEqual([["mail-receive", 40], [null, 60]]);
-    expect(bar.map(({ width }) => width)).toEqual([0.4, 0.6]);
-    expect(bar.map(({ filled }) => filled)).toEqual([0.5, 0.1]);
   });
 });

@@ -1,6 +1,7 @@
 /** What the table of routes shows, made from the API's answer. Pure. */
 
 import type { Route, Signal } from "../../api/types";
+import { share } from "../../lib/share";
 
 export interface Row {
   route: Route;
@@ -44,12 +45,6 @@ function row(route: Route, refusedBefore: number | undefined): Row {
     cached: Object.keys(route.cache).length > 0,
     load: route.limit === null ? null : share(route.in_flight, route.limit),
   };
-}
-
-/** A part of a whole, 0 to 1; a whole of nothing is full as soon as anything is in it. */
-export function share(part: number, whole: number): number {
-  if (whole <= 0) return part > 0 ? 1 : 0;
-  return Math.min(1, Math.max(0, part / whole));
 }
 
 /** Whether a signal is over the bound at which shedding begins. */

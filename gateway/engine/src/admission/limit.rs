@@ -12,12 +12,12 @@ use crate::admission::{Bound, Observed, Reason};
 use crate::signals::SignalState;
 use crate::time::Moment;
 
-/// Retry-After of a refusal by workers, at least and at most: a shorter one would come back into
+/// First return after a refusal by workers, at least and at most: a shorter one would come back into
 /// the same burst, a longer one would leave the service idle.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(100);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 
-/// Retry-After where no holding time is known yet.
+/// First return where no holding time is known yet.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 
 /// An upstream's load at one moment, as the slow loop sees it.

@@ -69,6 +69,22 @@ fn interactive_calls_always_enter_and_are_counted() {
 }
 
 #[test]
+fn a_call_that_lowers_itself_on_an_interactive_route_is_counted_and_not_limited() {
+    let snapshot = compile(
+        Some(4),
+        &[("batch", Class::Batch, Some(workers(80, 70))), ("user", Class::Interactive, None)],
+    );
+    let (batch, user) = (the_route(&snapshot, "batch"), the_route(&snapshot, "user"));
+    let ask = Ask { class: Class::Bulk, caller: Some(7) };
+    let held: Vec<_> = (0..9).map(|_| user.decide(ask, at_ms(1)).outcome.unwrap()).collect();
+    assert!(held.iter().all(|slot| slot.class() == Class::Bulk));
+    assert_eq!((user.in_flight(), user.limit_of(Class::Bulk)), (9, None));
+    assert!(batch.admit(at_ms(1)).outcome.is_err(), "they hold all workers");
+    let raised = Ask { class: Class::Interactive, caller: None };
+    assert!(batch.decide(raised, at_ms(1)).outcome.is_ok(), "an interactive call always enters");
+}
+
+#[test]
 fn off_decides_nothing() {
     let off = Admission { mode: Mode::Off, ..both(rps(1.0, 1), &workers(10, 5)) };
     let snapshot = compile(Some(10), &[("batch", Class::Batch, Some(off))]);

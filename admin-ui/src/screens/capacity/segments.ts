@@ -1,7 +1,7 @@
 /** The bar of the concurrency pool: one segment per reservation, one for what is unreserved. Pure. */
 
 import type { Functions } from "../../api/types";
-import { share } from "./rows";
+import { share } from "../../lib/share";
 
 export interface Segment {
   /** null: the unreserved pool. */

@@ -1,0 +1,61 @@
+/** What the Cache screen says. */
+
+const en = {
+  question: "What do answers from the cache save, and what is stored that should go?",
+  ratio: "Answered from the cache",
+  entries: "Entries",
+  size: "Size",
+  ofMax: (used: string, most: string) => `${used} of ${most}`,
+  byRoute: "By route",
+  caption: "Routes that cache, with how their calls were answered since the start",
+  route: "Route",
+  hits: "Hits",
+  share: "Share",
+  results: "How",
+  none: "No route caches. A route does when its policy says so; answers of GET are then stored by the rules of RFC 9111:",
+  purge: "Purge",
+  purgeTitle: "Forget stored answers",
+  purgeText: "The next call for each of them goes to its service.",
+  byUrl: "One URL, all variants",
+  byTag: "Everything with a tag",
+  all: "Everything",
+  allTitle: "Forget everything that is stored",
+  routeTitle: (route: string) => `Forget everything that ${route} stored`,
+  urlTitle: (url: string) => `Forget ${url}`,
+  tagTitle: (tag: string) => `Forget everything tagged ${tag}`,
+  url: "URL",
+  tag: "Tag",
+  purged: (count: number | null) => (count === null ? "Purged." : `Purged: ${count} stored ${count === 1 ? "answer" : "answers"}.`),
+};
+
+export type CacheTexts = typeof en;
+
+const ko: CacheTexts = {
+  question: "캐시 응답이 무엇을 아껴 주며, 지워야 할 저장된 응답이 있는가?",
+  ratio: "캐시로 응답",
+  entries: "항목",
+  size: "크기",
+  ofMax: (used, most) => `${most} 중 ${used}`,
+  byRoute: "라우트별",
+  caption: "캐시하는 라우트와 시작 이후 응답 방식",
+  route: "라우트",
+  hits: "적중",
+  share: "비율",
+  results: "방식",
+  none: "캐시하는 라우트가 없습니다. 정책에 적으면 GET 응답이 RFC 9111 규칙에 따라 저장됩니다:",
+  purge: "비우기",
+  purgeTitle: "저장된 응답 지우기",
+  purgeText: "다음 호출은 각 서비스로 전달됩니다.",
+  byUrl: "URL 하나, 모든 변형",
+  byTag: "태그가 붙은 모든 것",
+  all: "전체",
+  allTitle: "저장된 모든 응답 지우기",
+  routeTitle: (route) => `${route}가 저장한 모든 응답 지우기`,
+  urlTitle: (url) => `${url} 지우기`,
+  tagTitle: (tag) => `${tag} 태그가 붙은 모든 응답 지우기`,
+  url: "주소",
+  tag: "태그",
+  purged: (count) => (count === null ? "비웠습니다." : `저장된 응답 ${count}개를 비웠습니다.`),
+};
+
+export const texts = { en, ko };

@@ -1,0 +1,61 @@
+/** What the System screen says. */
+
+const en = {
+  question: "Is this gateway well, and does it see what it is to protect?",
+  process: "This gateway",
+  upstreams: "Upstreams",
+  caption: "Endpoints with their state and signals",
+  endpoint: "Endpoint",
+  state: "State",
+  failures: "Failures",
+  signals: "Signals",
+  noSignals: "none configured",
+  age: (seconds: string) => `${seconds} s old`,
+  findings: "What the doctor says",
+  well: "Every configured signal is read.",
+  audit: "Who did what",
+  auditCaption: "The newest entries of the audit log",
+  at: "When",
+  who: "Who",
+  from: "From",
+  what: "What",
+  why: "Why",
+  result: "Result",
+  done: "done",
+  refused: "refused",
+  noneYet: "No upstreams yet.",
+  problems: "Problems of the policy files",
+  problemsText: "The running policy stays until they are gone.",
+};
+
+export type SystemTexts = typeof en;
+
+const ko: SystemTexts = {
+  question: "이 게이트웨이는 건강하며, 보호할 대상을 보고 있는가?",
+  process: "이 게이트웨이",
+  upstreams: "업스트림",
+  caption: "엔드포인트와 상태, 신호",
+  endpoint: "엔드포인트",
+  state: "상태",
+  failures: "실패",
+  signals: "신호",
+  noSignals: "설정된 신호 없음",
+  age: (seconds) => `${seconds}초 전`,
+  findings: "진단",
+  well: "설정된 모든 신호를 읽고 있습니다.",
+  audit: "누가 무엇을 했는가",
+  auditCaption: "감사 기록의 최신 항목",
+  at: "시각",
+  who: "누가",
+  from: "어디서",
+  what: "무엇을",
+  why: "이유",
+  result: "결과",
+  done: "완료",
+  refused: "거절됨",
+  noneYet: "아직 업스트림이 없습니다.",
+  problems: "정책 파일의 문제",
+  problemsText: "문제가 사라질 때까지 실행 중인 정책이 유지됩니다.",
+};
+
+export const texts = { en, ko };
