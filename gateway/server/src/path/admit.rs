@@ -36,10 +36,8 @@ pub async fn wait(
     let response = plan.route.upstream.policy.timeout.response;
     let asked = grpc_timeout(&opened.head.headers).unwrap_or(Duration::MAX);
     let patience = waiting.patience().min(response).min(asked);
-    let granted = poll_fn(|cx| match waiting.is_granted(cx.waker()) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    });
+    let granted =
+        poll_fn(|cx| if waiting.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
     // Whether it was in time is the engine's to say: a slot may come in the last moment.
     let _ = tokio::time::timeout(patience, granted).await;
     call.now = call.core.now();

@@ -223,7 +223,9 @@ fn threads_that_wait_leave_and_give_up_lose_no_slot() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     let (line, slots, _) = &*shared;
     assert_eq!((slots.in_flight(), line.waiting(), slots.is_waited_for()), (0, 0, false));
 }
