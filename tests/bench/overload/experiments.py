@@ -82,7 +82,11 @@ def judged(row, rows):
 
 
 def e2(stage, opts):
-    """A step of the load: how long until the 99th percentile is under the objective again."""
+    """A step of the load: how long until the 99th percentile is under the objective again.
+
+    A service of constant time: of a hundred exponential ones the slowest alone reaches the objective
+    now and then, at any load.
+    """
     before_s, after_s = (1, 2) if opts.quick else (2, 3)
     rows = []
     for load in (5,) if opts.quick else (1.4, 5):
@@ -90,7 +94,7 @@ def e2(stage, opts):
             runs, found = [], []
             for seed in (1,) if opts.quick else (1, 2):
                 streams = mixed([(before_s, 0.8), (after_s, load)])
-                result, _, late = once(stage, gate, "exponential", streams, (0, before_s + after_s),
+                result, _, late = once(stage, gate, "constant", streams, (0, before_s + after_s),
                                        seed=seed)
                 runs.append(result["streams"]["batch"]["bins"])
                 found += late
