@@ -103,8 +103,9 @@ async fn own_calls_in_flight_are_the_busy_workers_where_no_signal_tells() {
     let mut waiting = Vec::new();
     let mut refused = 0;
     for _ in 0..30 {
+        // A refusal may come after a wait for a slot, at most 250 ms.
         let client = Client::connect(sumun.address()).await;
-        let mut client = client.deadline(Duration::from_millis(150));
+        let mut client = client.deadline(Duration::from_millis(600));
         client.send("GET /batch/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
         match client.response().await {
             Ok(answer) => {
