@@ -33,6 +33,7 @@ mod memory;
 mod path;
 mod preview;
 mod quota;
+mod redis;
 mod reload;
 mod signals;
 mod tls;

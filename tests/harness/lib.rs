@@ -3,6 +3,7 @@
 //! - [`Sumun`] is the real binary as a child process with its own folders and free ports.
 //! - [`Upstream`] and [`H2Upstream`] are scripted services that misbehave on demand and keep the
 //!   exact bytes (or frames) they were sent; [`Actuator`] serves a Prometheus text.
+//! - [`Redis`] and [`RedisCluster`] are real servers that can be killed, frozen and restarted.
 //! - [`FaultProxy`] is a TCP proxy that drops, delays, stalls and resets.
 //! - [`Client`] and [`H2Client`] send what they are told, well-formed or not; [`Load`] sends much.
 //! - [`eventually`] waits for a condition with a deadline. Nothing here sleeps for a fixed time
@@ -24,6 +25,7 @@ mod launch;
 mod load;
 mod metrics;
 mod procfs;
+mod redis;
 mod script;
 mod sumun;
 mod upstream;
@@ -38,6 +40,7 @@ pub use h2_client::{H2Client, H2Response, collect, read_all};
 pub use h2_upstream::{H2Reply, H2Request, H2Upstream};
 pub use load::{Load, Tally};
 pub use metrics::Metrics;
+pub use redis::{Redis, RedisCluster};
 pub use script::{Gate, Reply, Step};
 pub use sumun::{Starting, Sumun};
 pub use upstream::{Recorded, Upstream};

@@ -9,7 +9,10 @@ export interface Status {
   /** Revision of the running policy. */
   revision: number;
   policy: { ok: boolean; problems: number };
-  stores: { cache: string };
+  stores: {
+    cache: string;
+    redis?: { up: boolean; since_s: number; reason: string | null; purges_pending: number; queued_bytes: number };
+  };
   workers: number;
   limits: { connections: number; connections_max: number };
 }

@@ -20,7 +20,7 @@ use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sumun_engine::{Live, Snapshot};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
@@ -38,7 +38,7 @@ use crate::reload::{LoadedPolicy, Reload, Source};
 use crate::sense::Sense;
 use crate::sense::charts::Charts;
 use crate::sense::cpu::CpuMeter;
-use crate::settings::Settings;
+use crate::settings::{CacheStore, Settings};
 use crate::store::Cache;
 use crate::telemetry::gauges::Gauges;
 use crate::telemetry::otlp::settings::OtelSettings;
@@ -129,7 +129,7 @@ impl Gateway {
         let shared = Arc::new(Shared {
             callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
-            cache: Cache::new(settings.cache.memory_bytes),
+            cache: cache(&settings, clock, background.handle()),
             recording,
             drain: Drain::default(),
             tls,
@@ -183,7 +183,7 @@ impl Gateway {
     }
 
     /// The background runtime, for what shall end with the gateway.
-    pub fn background(&self) -> &tokio::runtime::Handle {
+    pub fn background(&self) -> &Handle {
         self.background.handle()
     }
 
@@ -309,6 +309,16 @@ impl Gateway {
 
 fn connector() -> anyhow::Result<TlsConnector> {
     upstream::tls_connector().context("can't load the system's certificate authorities")
+}
+
+fn cache(settings: &Settings, clock: Clock, background: &Handle) -> Cache {
+    let memory_bytes = settings.cache.memory_bytes;
+    match settings.cache.store {
+        CacheStore::Memory => Cache::new(memory_bytes),
+        CacheStore::Redis => {
+            Cache::with_redis(memory_bytes, settings.redis.clone(), clock, background)
+        }
+    }
 }
 
 /// Scrapes nothing before the first policy.

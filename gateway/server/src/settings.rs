@@ -8,6 +8,7 @@ mod keys;
 mod load;
 mod problem;
 mod render;
+mod shared_store;
 mod substitute;
 mod users;
 mod values;
@@ -22,6 +23,7 @@ pub use callers::{Believe, CallerSource, CallersSettings, NAME_BYTES_MAX};
 pub(crate) use keys::KEYS;
 pub use load::{Effective, FILE_DEFAULT, Written, load};
 pub use problem::{Provenance, SettingsProblem};
+pub use shared_store::{Secret, SharedStoreSettings, StoreAddress, Topology};
 pub use users::{Role, User};
 
 /// The effective settings.
@@ -43,6 +45,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// What is kept of calls, to try drafts of the policy on.
     pub recording: RecordingSettings,
+    /// What several gateways share.
+    pub redis: SharedStoreSettings,
     /// Draining.
     pub drain: DrainSettings,
     /// The access log.
@@ -103,6 +107,8 @@ pub struct Limits {
 /// The shared cache's store.
 #[derive(Clone, Debug)]
 pub struct CacheSettings {
+    /// Where it is kept. Default memory; Redis where one is named.
+    pub store: CacheStore,
     /// Bytes of the memory store, metadata included. Default 256 MiB.
     pub memory_bytes: u64,
 }
@@ -114,6 +120,15 @@ pub struct RecordingSettings {
     pub bytes: u64,
     /// How long a call is kept. Default 15 min.
     pub keep: Duration,
+}
+
+/// Where the shared cache is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStore {
+    /// In this process.
+    Memory,
+    /// In Redis, with this process's memory as its first tier.
+    Redis,
 }
 
 /// Draining on SIGTERM.
@@ -166,8 +181,9 @@ impl Default for Settings {
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             callers: CallersSettings::default(),
-            cache: CacheSettings { memory_bytes: 256 << 20 },
+            cache: CacheSettings { store: CacheStore::Memory, memory_bytes: 256 << 20 },
             recording: RecordingSettings { bytes: 32 << 20, keep: Duration::from_mins(15) },
+            redis: SharedStoreSettings::default(),
             drain: DrainSettings {
                 announce: Duration::from_secs(2),
                 limit: Duration::from_secs(30),

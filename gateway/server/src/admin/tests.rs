@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use super::watch::{
     Bounds, CacheFigures, Metrics, Purge, Quantiles, Recorded, RecordingFigures, RouteFigures,
+    StoreFigures,
 };
 use super::*;
 use crate::reload::{Apply, Source};
@@ -132,6 +133,10 @@ impl Watch for Watched {
 
     fn wall(&self, _: Moment) -> SystemTime {
         SystemTime::UNIX_EPOCH
+    }
+
+    fn shared_store(&self) -> Option<StoreFigures> {
+        None
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {

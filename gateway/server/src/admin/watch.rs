@@ -64,6 +64,9 @@ pub trait Watch: Send + Sync + 'static {
     /// The wall time of a moment, by today's wall clock.
     fn wall(&self, at: Moment) -> SystemTime;
 
+    /// The store that gateways share; `None` where everything is kept in this process.
+    fn shared_store(&self) -> Option<StoreFigures>;
+
     /// Forgets stored answers; returns how many entries went, where the store can tell.
     fn purge(&self, what: &Purge) -> Option<u64>;
 }
@@ -159,6 +162,21 @@ pub struct Recorded {
     pub lost: u64,
     /// Turns that overlapped another, since the process began.
     pub overlapped: u64,
+}
+
+/// The store that gateways share.
+#[derive(Clone, Debug)]
+pub struct StoreFigures {
+    /// Whether it is used now.
+    pub up: bool,
+    /// For how long that has been so.
+    pub since: Duration,
+    /// Why it is not used.
+    pub reason: Option<String>,
+    /// Purges that it does not know of yet.
+    pub purges_pending: usize,
+    /// Bytes of answers that wait to be written to it.
+    pub queued_bytes: u64,
 }
 
 /// What to forget.

@@ -13,7 +13,7 @@ use sumun_policy::units::Name;
 use super::Gateway;
 use crate::admin::watch::{
     Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, Recorded, RecordingFigures,
-    RouteFigures, Watch,
+    RouteFigures, StoreFigures, Watch,
 };
 use crate::authority;
 use crate::core::Shared;
@@ -21,7 +21,9 @@ use crate::reload::Reload;
 use crate::sense::charts::Charts;
 use crate::sense::finding::Finding;
 use crate::store::Resource;
-use crate::telemetry::gauges::{FunctionState, Gauges, LiveState, RouteState, SignalState};
+use crate::telemetry::gauges::{
+    FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
+};
 use crate::telemetry::{Telemetry, exposition};
 
 /// The running gateway, seen from outside the data path.
@@ -87,6 +89,12 @@ impl Gauges for Running {
                 throttled: view.throttled,
             }
         });
+        let stores = self.shared.cache.second_tier().into_iter().map(|tier| StoreState {
+            store: "redis",
+            up: tier.up,
+            ops: tier.ops.counts,
+            durations: tier.ops.durations,
+        });
         LiveState {
             routes: routes.collect(),
             signals: signals.collect(),
@@ -97,6 +105,7 @@ impl Gauges for Running {
             policy_revision: snapshot.revision,
             connections: self.shared.connections.load(Ordering::Relaxed) as u64,
             recording: Watch::recording(self).map(|view| (view.bytes, view.lost)),
+            stores: stores.collect(),
         }
     }
 }
@@ -211,6 +220,17 @@ impl Watch for Running {
 
     fn wall(&self, at: Moment) -> SystemTime {
         self.shared.clock.wall_at(at)
+    }
+
+    fn shared_store(&self) -> Option<StoreFigures> {
+        let tier = self.shared.cache.second_tier()?;
+        Some(StoreFigures {
+            up: tier.up,
+            since: tier.since,
+            reason: tier.reason,
+            purges_pending: tier.purges_pending,
+            queued_bytes: tier.queued_bytes,
+        })
     }
 
     fn purge(&self, what: &Purge) -> Option<u64> {

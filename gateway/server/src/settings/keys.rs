@@ -9,12 +9,13 @@ use std::time::Duration;
 use sumun_policy::units::{show_bytes, show_duration};
 
 use super::callers::{CallerSource, believe, names, show_names, sources};
+use super::shared_store::{self, StoreAddress};
 use super::users::users;
 use super::values::{
     Wrong, address, admin_address, boolean, bytes, cache_store, count, duration, log_format,
     networks, path, upstream_url, wrong,
 };
-use super::{AccessLogFormat, Network, Settings, User};
+use super::{AccessLogFormat, CacheStore, Network, Secret, Settings, User};
 
 /// Settings under way: parts that only make sense together are kept apart until all are known.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub(super) struct Draft {
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub tls_client_ca: Option<PathBuf>,
+    pub cache_store: Option<CacheStore>,
+    pub names_redis: bool,
 }
 
 /// One setting.
@@ -352,11 +355,19 @@ pub(crate) const KEYS: &[Key] = &[
         path: "cache.store",
         flag: "cache-store",
         value: "STORE",
-        about: "Where the shared cache is kept: memory",
-        reason: "nothing else is needed for one gateway",
+        about: "Where the shared cache is kept: memory, or redis with memory as its first tier",
+        reason: "nothing else is needed for one gateway; redis where redis.url is set",
         list: false,
-        set: |_, text| cache_store(text),
-        show: |_| Some("memory".to_owned()),
+        set: |d, text| put(&mut d.cache_store, cache_store(text).map(Some)),
+        show: |s| {
+            Some(
+                match s.cache.store {
+                    CacheStore::Memory => "memory",
+                    CacheStore::Redis => "redis",
+                }
+                .to_owned(),
+            )
+        },
     },
     Key {
         path: "cache.memory",
@@ -392,11 +403,70 @@ pub(crate) const KEYS: &[Key] = &[
         path: "redis.url",
         flag: "redis",
         value: "URL",
-        about: "Redis for what several gateways share (not yet supported)",
-        reason: "nothing is shared between gateways",
+        about: "Redis that several gateways share: redis://, rediss:// (TLS), redis+cluster://, \
+                redis+sentinel://",
+        reason: "where Redis listens when nobody says otherwise; not asked unless cache.store is redis",
         list: false,
-        set: |_, _| wrong("redis is not yet supported", "remove it; everything is kept in memory"),
-        show: |_| None,
+        set: |d, text| {
+            d.names_redis = true;
+            put(&mut d.settings.redis.address, StoreAddress::parse(text))
+        },
+        show: |s| Some(s.redis.address.show()),
+    },
+    Key {
+        path: "redis.user",
+        flag: "redis-user",
+        value: "NAME",
+        about: "User of Redis' access list",
+        reason: "Redis' default user",
+        list: false,
+        set: |d, text| put(&mut d.settings.redis.user, not_empty(text).map(Some)),
+        show: |s| s.redis.user.clone(),
+    },
+    Key {
+        path: "redis.password",
+        flag: "redis-password",
+        value: "SECRET",
+        about: "Password for Redis; best as ${file:/path}, since others may see a flag",
+        reason: "a Redis on the loopback address mostly has none",
+        list: false,
+        set: |d, text| {
+            put(&mut d.settings.redis.password, not_empty(text).map(|text| Some(Secret::new(text))))
+        },
+        show: |s| s.redis.password.as_ref().map(|_| "***".to_owned()),
+    },
+    Key {
+        path: "redis.ca",
+        flag: "redis-ca",
+        value: "FILE",
+        about: "PEM authorities that Redis' certificate is checked against",
+        reason: "the system's authorities",
+        list: false,
+        set: |d, text| put(&mut d.settings.redis.ca, path(text).map(Some)),
+        show: |s| Some(s.redis.ca.as_ref()?.display().to_string()),
+    },
+    Key {
+        path: "redis.prefix",
+        flag: "redis-prefix",
+        value: "TEXT",
+        about: "What all keys in Redis begin with; gateways that share it share their cache",
+        reason: "tells our keys from others'",
+        list: false,
+        set: |d, text| put(&mut d.settings.redis.prefix, shared_store::prefix(text)),
+        show: |s| Some(s.redis.prefix.clone()),
+    },
+    Key {
+        path: "redis.timeout",
+        flag: "redis-timeout",
+        value: "DURATION",
+        about: "Longest that a call waits for one operation of Redis",
+        reason: "a hundred times what a healthy one takes; a hung one costs a few calls that much",
+        list: false,
+        set: |d, text| {
+            let bounds = (Duration::from_millis(1), 5 * SECOND);
+            put(&mut d.settings.redis.timeout, duration(text, bounds.0, bounds.1))
+        },
+        show: |s| Some(show_duration(s.redis.timeout)),
     },
     Key {
         path: "drain.announce",
@@ -456,6 +526,14 @@ pub(crate) const KEYS: &[Key] = &[
         },
     },
 ];
+
+fn not_empty(text: &str) -> Result<String, Wrong> {
+    if text.is_empty() {
+        wrong("this is empty", "write a text, or leave the key out")
+    } else {
+        Ok(text.to_owned())
+    }
+}
 
 fn put<T>(place: &mut T, value: Result<T, Wrong>) -> Result<(), Wrong> {
     *place = value?;

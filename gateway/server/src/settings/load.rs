@@ -12,7 +12,7 @@ use super::keys::{Draft, KEYS, Key, PRIVATE};
 use super::problem::{Provenance, SettingsProblem};
 use super::substitute::resolve;
 use super::written::{self, Node, Value};
-use super::{Believe, CallerSource, Settings, TlsSettings};
+use super::{Believe, CacheStore, CallerSource, Settings, TlsSettings};
 
 /// Largest `sumun.yaml`, bytes. With every key and a comment for each it is 4 KiB.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -308,6 +308,13 @@ fn together(draft: &mut Draft, origins: &[Origin], problems: &mut Vec<SettingsPr
             None
         }
     };
+    let named = if draft.names_redis { CacheStore::Redis } else { CacheStore::Memory };
+    draft.settings.cache.store = draft.cache_store.unwrap_or(named);
+    if draft.settings.redis.ca.is_some() && !draft.settings.redis.address.tls {
+        let message = "`redis.ca` stands without TLS";
+        let help = "write `rediss://` in `redis.url`";
+        problems.push(SettingsProblem::new(place("redis.ca"), message, help));
+    }
     together_callers(&draft.settings, &place, problems);
     let (data, admin) = (draft.settings.listen, draft.settings.admin.listen);
     if data == admin && data.port() != 0 {

@@ -86,7 +86,10 @@ impl SettingsProblem {
             && !self.private
         {
             let line = text.lines().nth(line as usize - 1).unwrap_or_default();
-            line.clone_into(&mut self.text);
+            // A line that may hold a password is not repeated where others read.
+            if !["redis", "password"].iter().any(|word| line.contains(word)) {
+                line.clone_into(&mut self.text);
+            }
         }
         self
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sumun_policy::units::{parse_bytes, parse_duration, show_bytes, show_duration};
 
-use super::{AccessLogFormat, Network};
+use super::{AccessLogFormat, CacheStore, Network};
 
 /// Why a value can't be taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,11 +132,11 @@ fn network(text: &str) -> Result<Network, Wrong> {
     Ok(Network { address, prefix })
 }
 
-pub(super) fn cache_store(text: &str) -> Result<(), Wrong> {
+pub(super) fn cache_store(text: &str) -> Result<CacheStore, Wrong> {
     match text {
-        "memory" => Ok(()),
-        "redis" => wrong("cache.store: redis is not yet supported", "write `memory`"),
-        _ => wrong(format!("`{text}` is not a store"), "write `memory`"),
+        "memory" => Ok(CacheStore::Memory),
+        "redis" => Ok(CacheStore::Redis),
+        _ => wrong(format!("`{text}` is not a store"), "write `memory` or `redis`"),
     }
 }
 

@@ -17,6 +17,7 @@ use sumun_engine::validator::{Validators, tag_from_body, tag_from_modified};
 use sumun_policy::units::Name;
 
 use super::key::Key;
+use super::redis::Mark;
 
 /// `Cache-Status` (RFC 9211).
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -67,6 +68,8 @@ pub(crate) struct Variant {
     pub(crate) stored_ns: u64,
     /// The purge epoch when its request went out.
     pub(crate) epoch: u64,
+    /// How far other gateways' purges were known then.
+    pub(crate) mark: Mark,
     weight: u32,
 }
 
@@ -86,6 +89,7 @@ pub(crate) struct Draft {
     pub(crate) own_tag: bool,
     pub(crate) stored_ns: u64,
     pub(crate) epoch: u64,
+    pub(crate) mark: Mark,
 }
 
 impl Draft {
@@ -133,6 +137,7 @@ impl Draft {
             relays_status,
             stored_ns: self.stored_ns,
             epoch: self.epoch,
+            mark: self.mark,
             weight: u32::try_from(weight).unwrap_or(u32::MAX),
         }
     }
@@ -173,6 +178,11 @@ impl Variant {
     /// The origin's `Last-Modified`, for a revalidation.
     pub(crate) fn origin_modified(&self) -> Option<&HeaderValue> {
         self.head.get(LAST_MODIFIED)
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight.into()
     }
 
     /// The head that a later 304 merges into: without what was put there for serving.

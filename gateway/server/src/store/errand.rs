@@ -22,6 +22,7 @@ use sumun_policy::units::Name;
 use super::entry::{Draft, Variant};
 use super::flight::Lead;
 use super::key::Key;
+use super::redis::Mark;
 use super::status::Forwarded;
 use super::{Inner, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use crate::telemetry::record::CacheResult;
@@ -74,6 +75,8 @@ pub(super) struct Question {
     pub(super) asked_ns: u64,
     /// The purge epoch then.
     pub(super) epoch: u64,
+    /// How far other gateways' purges were known then.
+    pub(super) mark: Mark,
     /// Hash of what it has in common with identical calls.
     pub(super) flight_key: u128,
 }
@@ -140,7 +143,7 @@ impl Deposit {
     /// Stores the answer with its complete body and gives it to those who wait.
     pub(crate) fn store(self, body: Bytes) {
         let variant = Arc::new(self.draft.with_body(body));
-        self.inner.memory.put(&self.key, &variant);
+        self.inner.put(&self.key, &variant);
         self.inner.unshareable.invalidate(&self.flight_key);
         if let Some(lead) = self.lead {
             lead.land(variant);

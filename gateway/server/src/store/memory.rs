@@ -6,6 +6,9 @@
 //! A purge and a fetch can cross: what was asked for before a purge must not be stored after it.
 //! So every purge bumps an epoch under the hash of what it purges, every fetch remembers the epoch
 //! in which it began, and an insertion looks again after it has inserted.
+//!
+//! Purges of other gateways come as slots alone ([`Memory::outdate`]): nothing is looked for then, what
+//! they hit is passed over when it is found.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,8 +22,9 @@ use super::entry::{Record, Variant};
 use super::key::{Key, Prehashed};
 
 /// Slots of purge epochs: 512 KiB. Two URLs in one slot cost a needless miss after a purge, no more;
-/// with so many slots that takes 650 purges within one fetch for one answer in a hundred.
-const EPOCH_SLOTS: usize = 65_536;
+/// with so many slots that takes 650 purges within one fetch for one answer in a hundred. Gateways
+/// that share a store have the same ones: another number is another version of its entries.
+pub(crate) const EPOCH_SLOTS: usize = 65_536;
 
 /// The books are settled when what came since is over the bound divided by this: the store is then
 /// never over its bound by more than 1.6 %, which [`super::Cache::new`] takes off beforehand.
@@ -35,6 +39,8 @@ pub(crate) struct Memory {
     epoch: AtomicU64,
     /// Of the last purge of everything.
     purged_all: AtomicU64,
+    /// Of the last purge that is known by its slot only.
+    outdated: AtomicU64,
     /// Of the last purge of each URL, route, group and tag, by hash.
     purged: Box<[AtomicU64]>,
 }
@@ -52,6 +58,7 @@ impl Memory {
             unsettled_bytes_max: bytes_max / UNSETTLED_SHARE,
             epoch: AtomicU64::new(0),
             purged_all: AtomicU64::new(0),
+            outdated: AtomicU64::new(0),
             purged: (0..EPOCH_SLOTS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -62,11 +69,22 @@ impl Memory {
     }
 
     /// Whether a purge that does not know what it hits, because it names one of many keys of a URL, a
-    /// group or a tag, has hit this variant.
+    /// group, a tag or only a slot, has hit this variant.
     pub(crate) fn is_purged(&self, key: &Key, variant: &Variant) -> bool {
         let is_later = |hash: u64| self.slot(hash).load(Ordering::Acquire) > variant.epoch;
         (key.has_headers && is_later(key.url_hash))
             || variant.labels.hashes().iter().any(|&label| is_later(label))
+            || (self.outdated.load(Ordering::Acquire) > variant.epoch
+                && self.purged_since(key.url_hash, &variant.route, variant.epoch))
+    }
+
+    /// Takes note of a purge that is known by its slot only. Cheap.
+    pub(crate) fn outdate(&self, slot: u32) {
+        let epoch = self.next_epoch();
+        if let Some(purged) = self.purged.get(slot as usize) {
+            purged.fetch_max(epoch, Ordering::AcqRel);
+        }
+        self.outdated.fetch_max(epoch, Ordering::AcqRel);
     }
 
     /// Of the last purge that may have been of this key's URL, or of everything.
@@ -198,10 +216,20 @@ impl Memory {
     }
 
     fn slot(&self, hash: u64) -> &AtomicU64 {
-        &self.purged[hash as usize % EPOCH_SLOTS]
+        &self.purged[url_slot(hash) as usize]
     }
 }
 
 fn route_hash(route: &Name) -> u64 {
     xxh3_64(route.as_str().as_bytes())
+}
+
+/// The slot of a URL, by its hash.
+pub(crate) fn url_slot(url_hash: u64) -> u32 {
+    (url_hash % EPOCH_SLOTS as u64) as u32
+}
+
+/// The slot of a route.
+pub(crate) fn route_slot(route: &Name) -> u32 {
+    url_slot(route_hash(route))
 }

@@ -1,4 +1,5 @@
-//! The shared cache: RFC 9111 over a memory store that all cores share.
+//! The shared cache: RFC 9111 over a memory store that all cores share and, where it is told so, a
+//! second one behind it that gateways share ([`redis`]).
 //!
 //! [`Cache::recall`] answers from the store or says what to do with the origin's answer;
 //! [`Errand::remember`] does it. Both take the time from their caller. The rules themselves are the
@@ -17,6 +18,7 @@ mod flight;
 mod key;
 mod memory;
 mod recall;
+mod redis;
 mod replay;
 mod status;
 mod target;
@@ -30,15 +32,21 @@ use moka::sync::Cache as Table;
 use sumun_engine::freshness::Labels;
 use sumun_policy::policy::CacheKey;
 use sumun_policy::units::Name;
+use tokio::runtime::Handle;
 
 pub use self::errand::Errand;
 pub use self::key::Resource;
+pub use self::redis::{OpFigures, TierView};
 
+use self::entry::Variant;
 use self::filling::Filling;
 use self::flight::Flights;
 use self::key::{Key, Prehashed};
-use self::memory::{Memory, UNSETTLED_SHARE};
+use self::memory::{Memory, UNSETTLED_SHARE, route_slot, url_slot};
+use self::redis::{EVERYTHING, Mark, Tier};
 use crate::body::Body;
+use crate::clock::Clock;
+use crate::settings::SharedStoreSettings;
 use crate::telemetry::record::CacheResult;
 
 /// Of the cache's memory, this share (a quarter) is kept for bodies on their way into the store.
@@ -69,7 +77,9 @@ pub struct Cache {
 }
 
 struct Inner {
-    memory: Memory,
+    memory: Arc<Memory>,
+    /// What several gateways share.
+    second: Option<Arc<Tier>>,
     flights: Arc<Flights>,
     filling: Arc<Filling>,
     /// Until when (monotonic ns) identical calls do not wait for one another.
@@ -159,12 +169,30 @@ impl Cache {
     /// overdraw, is for stored answers with their metadata. Fixed besides: 512 KiB of purge epochs
     /// and at most about 6 MiB of remembered uncacheable keys.
     pub fn new(memory_bytes: u64) -> Self {
+        Self::build(memory_bytes, |_| None)
+    }
+
+    /// The same with Redis as its second tier, which this runtime looks for; returns at once.
+    pub fn with_redis(
+        memory_bytes: u64,
+        settings: SharedStoreSettings,
+        clock: Clock,
+        runtime: &Handle,
+    ) -> Self {
+        let start =
+            |memory: &Arc<Memory>| Some(Tier::start(settings, Arc::clone(memory), clock, runtime));
+        Self::build(memory_bytes, start)
+    }
+
+    fn build(memory_bytes: u64, second: impl FnOnce(&Arc<Memory>) -> Option<Arc<Tier>>) -> Self {
         let filling_bytes = memory_bytes / FILLING_SHARE;
         let stored_bytes = memory_bytes - filling_bytes;
         let unshareable =
             Table::builder().max_capacity(UNSHAREABLE_MAX).build_with_hasher(Prehashed::default());
+        let memory = Arc::new(Memory::new(stored_bytes - stored_bytes / UNSETTLED_SHARE));
         let inner = Inner {
-            memory: Memory::new(stored_bytes - stored_bytes / UNSETTLED_SHARE),
+            second: second(&memory),
+            memory,
             flights: Arc::new(Flights::new()),
             filling: Arc::new(Filling::new(filling_bytes)),
             unshareable,
@@ -183,27 +211,38 @@ impl Cache {
         }
     }
 
+    /// The second tier; `None` where there is none.
+    pub fn second_tier(&self) -> Option<TierView> {
+        self.inner.second.as_ref().map(|second| second.view())
+    }
+
     /// Removes everything; what is being fetched now is not stored either.
     pub fn purge_all(&self) {
         self.inner.memory.purge_all();
+        self.inner.tell(EVERYTHING);
     }
 
     /// Removes all variants of a URL, under `key`'s rules of the route that serves it; how many.
     /// Walks the whole store: not for the request path.
     pub fn purge_url(&self, resource: Resource<'_>, key: &CacheKey) -> u64 {
-        self.inner.memory.purge_url(&Key::of_url(resource, key))
+        let url = Key::of_url(resource, key);
+        let removed = self.inner.memory.purge_url(&url);
+        self.inner.tell(url_slot(url.url_hash));
+        removed
     }
 
     /// Makes all that carries this tag (`Surrogate-Key`, `Cache-Tag`) as good as gone, at once and
     /// whatever its number: its memory is freed as it is found or evicted.
     pub fn purge_tag(&self, tag: &str) {
-        self.inner.memory.invalidate_label(Labels::of_tag(tag.as_bytes()));
+        self.inner.invalidate_label(Labels::of_tag(tag.as_bytes()));
     }
 
     /// Removes all that a route stored; how many variants. Walks the whole store: not for the
     /// request path.
     pub fn purge_route(&self, route: &Name) -> u64 {
-        self.inner.memory.purge_route(route)
+        let removed = self.inner.memory.purge_route(route);
+        self.inner.tell(route_slot(route));
+        removed
     }
 
     /// Invalidates what an unsafe call on a route *without* cache has changed (RFC 9111 §4.4): its
@@ -218,6 +257,49 @@ impl Cache {
     ) {
         if !asked.method.is_safe() {
             errand::invalidate_after(&self.inner, asked.resource(), status, response, key);
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// How far other gateways' purges are known.
+    fn mark(&self) -> Mark {
+        self.second.as_ref().map_or(Mark::NONE, |second| second.mark())
+    }
+
+    /// Stores a variant in the first tier, and offers it to the second.
+    fn put(&self, key: &Key, variant: &Arc<Variant>) {
+        self.memory.put(key, variant);
+        if let Some(second) = &self.second {
+            second.offer(key, variant);
+        }
+    }
+
+    /// Removes what turned out to be superseded by nothing that may be stored.
+    fn remove(&self, key: &Key, stored: &Arc<Variant>) {
+        self.memory.take(key, |known| std::ptr::eq(known, Arc::as_ptr(stored)));
+        // By URL: in the second tier it would be found again.
+        self.tell(url_slot(key.url_hash));
+    }
+
+    /// Invalidates a URL after an unsafe method, on every gateway.
+    fn invalidate(&self, url: &Key) {
+        self.memory.invalidate(url);
+        self.tell(url_slot(url.url_hash));
+    }
+
+    /// Makes everything with this group or tag as good as gone, on every gateway.
+    fn invalidate_label(&self, label: u64) {
+        self.memory.invalidate_label(label);
+        self.tell(url_slot(label));
+    }
+
+    /// Tells other gateways of a purge that the first tier has had.
+    fn tell(&self, slot: u32) {
+        if let Some(second) = &self.second {
+            second.purge(slot);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! From a call to what the cache does with it.
 
+mod further;
+
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
@@ -10,6 +12,7 @@ use sumun_policy::units::Name;
 use tokio::time::{Instant, timeout_at};
 use xxhash_rust::xxh3::xxh3_128;
 
+use self::further::Led;
 use super::answer::answer;
 use super::entry::{Record, Variant};
 use super::errand::{Fetch, Invalidation, Question, Task};
@@ -67,13 +70,15 @@ impl Cache {
         match self.find(&call, now) {
             Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
             Found::Usable(variant, age_ns) => Some(self.usable(call, variant, age_ns, now)),
-            _ if call.wishes.only_if_cached => Some(Recalled::Unavailable),
+            _ if call.wishes.only_if_cached && self.inner.second.is_none() => {
+                Some(Recalled::Unavailable)
+            }
             _ => None,
         }
     }
 
-    /// What to do with this call. Waits only for an identical call in flight, and for that at most
-    /// 10 s; cancel-safe.
+    /// What to do with this call. Waits for the second tier, at most for the deadline of an operation,
+    /// and for an identical call in flight, at most 10 s; cancel-safe.
     pub async fn recall(
         &self,
         asked: &Asked<'_>,
@@ -91,6 +96,10 @@ impl Cache {
             Found::Fresh(variant, age_ns) => return call.hit(&variant, age_ns),
             Found::Usable(variant, age_ns) => return self.usable(call, variant, age_ns, now),
             found => found,
+        };
+        let found = match self.look_alone(&call, found, now).await {
+            Ok(answer) => return answer,
+            Err(found) => found,
         };
         if call.wishes.only_if_cached {
             return Recalled::Unavailable;
@@ -179,7 +188,7 @@ impl Cache {
 
     /// Nothing to serve: on to the origin, alone, in the lead, or after another's answer.
     async fn miss(&self, call: Call<'_>, found: Found, now: Now) -> Recalled {
-        let (why, result) = match &found {
+        let (mut why, mut result) = match &found {
             Found::Old(_, Reason::Stale) => (Forwarded::Stale, CacheResult::Stale),
             Found::Old(_, Reason::Request) => (Forwarded::Request, CacheResult::Stale),
             Found::Withheld => (Forwarded::Request, CacheResult::Miss),
@@ -194,7 +203,7 @@ impl Cache {
             _ => Vary::Nothing,
         };
         let withheld = matches!(found, Found::Withheld);
-        let stored = match found {
+        let mut stored = match found {
             Found::Old(variant, _) => Some(variant),
             _ => None,
         };
@@ -217,6 +226,17 @@ impl Cache {
                 Joined::Answer(answer) => return *answer,
                 Joined::Go(lead, flight_key) => (lead, flight_key),
             }
+        };
+        let lead = match lead {
+            None => None,
+            Some(lead) => match self.lead_further(&call, lead, now).await {
+                Led::Answer(answer) => return *answer,
+                Led::Ask(lead, None) => Some(lead),
+                Led::Ask(lead, old) => {
+                    (stored, why, result) = (old, Forwarded::Stale, CacheResult::Stale);
+                    Some(lead)
+                }
+            },
         };
         // Where the answer is not stored, or as a rule is not, the client's own conditions serve it
         // better. Where something is stored, its validators do.
@@ -291,6 +311,7 @@ impl Cache {
         Question {
             inner: Arc::clone(&self.inner),
             epoch: self.inner.memory.epoch(),
+            mark: self.inner.mark(),
             headers: call.asked.headers.clone(),
             rules: call.rules.clone(),
             route: call.route.clone(),

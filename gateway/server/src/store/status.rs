@@ -62,6 +62,11 @@ pub(crate) enum Status {
         /// Whether another call asked.
         collapsed: bool,
     },
+    /// From the store that gateways share, with this many seconds of freshness left.
+    SharedHit {
+        /// Seconds.
+        ttl: i64,
+    },
     /// Another call's answer, waited for.
     Collapsed(Forwarded),
     /// The origin's answer.
@@ -86,6 +91,7 @@ impl Status {
                 let collapsed = if collapsed { "; collapsed" } else { "" };
                 format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail=stale-if-error")
             }
+            Self::SharedHit { ttl } => format!("sumun; hit; ttl={ttl}; detail=redis"),
             Self::Collapsed(why) => format!("sumun; fwd={}; collapsed", why.as_str()),
             Self::Forwarded(why) => format!("sumun; fwd={}", why.as_str()),
             Self::Stored(why) => format!("sumun; fwd={}; stored", why.as_str()),

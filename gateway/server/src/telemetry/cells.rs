@@ -116,6 +116,26 @@ impl Histogram {
     }
 }
 
+/// Durations by bucket, written by anybody: for what happens off the path.
+#[derive(Debug, Default)]
+pub struct SharedHistogram(Histogram);
+
+impl SharedHistogram {
+    /// Counts one duration.
+    pub fn observe(&self, duration_ns: u64) {
+        let bucket = BOUNDS_NS.partition_point(|&bound| bound < duration_ns);
+        self.0.buckets[bucket].add_shared(1);
+        self.0.sum_ns.add_shared(duration_ns);
+    }
+
+    /// What it stands at.
+    pub fn read(&self) -> HistogramSum {
+        let mut sum = HistogramSum::default();
+        sum.add(&self.0);
+        sum
+    }
+}
+
 /// A histogram as read: summed over cores and, where wanted, over label sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HistogramSum {

@@ -101,6 +101,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(route_gauges(sources.live));
     families.extend(signal_gauges(sources.live));
     families.extend(function_gauges(sources.live));
+    families.extend(store_state(sources.live));
     families.extend(own_state(sources));
     families.extend(recording(sources.live));
     families.extend(sources.process.families());
@@ -412,6 +413,42 @@ fn recording(live: &LiveState) -> [Family; 2] {
         lost = lost.with(Value::Count(gone));
     }
     [bytes, lost]
+}
+
+fn store_state(live: &LiveState) -> [Family; 3] {
+    let mut up = Family::gauge(
+        "sumun_store_up",
+        "sumun.store.up",
+        "1",
+        "1 where the store that gateways share is used, 0 where calls go on without it",
+    );
+    let mut ops = Family::counter(
+        "sumun_store_ops_total",
+        "sumun.store.ops",
+        "{operation}",
+        "Operations on the store that gateways share, by what came of them",
+    );
+    let mut durations = Family {
+        name: "sumun_store_op_duration_seconds",
+        otel_name: "sumun.store.op.duration",
+        help: "Duration of operations on the store that gateways share",
+        unit: "s",
+        kind: Kind::Histogram,
+        points: Vec::new(),
+    };
+    for state in &live.stores {
+        let store = ("store", Label::Word(state.store));
+        up.push(vec![store.clone()], Value::Number(f64::from(u8::from(state.up))));
+        for &(op, result, count) in &state.ops {
+            let labels =
+                vec![store.clone(), ("op", Label::Word(op)), ("result", Label::Word(result))];
+            ops.push(labels, Value::Count(count));
+        }
+        for &(op, sum) in &state.durations {
+            durations.push(vec![store.clone(), ("op", Label::Word(op))], Value::Durations(sum));
+        }
+    }
+    [up, ops, durations]
 }
 
 fn own_state(sources: &Sources<'_>) -> [Family; 6] {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sumun_policy::units::Name;
 
+use super::cells::HistogramSum;
+
 /// Where the state of this moment is read; the gateway implements it over its snapshot.
 pub trait Gauges: Send + Sync {
     /// Everything at once, so that numbers of one answer belong together.
@@ -31,6 +33,21 @@ pub struct LiveState {
     pub connections: u64,
     /// Bytes of recorded calls, and calls lost for want of room; `None`: nothing is recorded.
     pub recording: Option<(u64, u64)>,
+    /// Stores outside this process; none where everything is kept in it.
+    pub stores: Vec<StoreState>,
+}
+
+/// A store outside this process.
+#[derive(Clone, Debug)]
+pub struct StoreState {
+    /// Its kind: `redis`.
+    pub store: &'static str,
+    /// Whether it is used now.
+    pub up: bool,
+    /// Operation, result, how many.
+    pub ops: Vec<(&'static str, &'static str, u64)>,
+    /// Operation, how long it took.
+    pub durations: Vec<(&'static str, HistogramSum)>,
 }
 
 /// A route at this moment.

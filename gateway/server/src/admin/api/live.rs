@@ -45,7 +45,20 @@ struct PolicyState {
 
 #[derive(Serialize)]
 struct Stores {
+    /// `memory`, or `redis` with memory as its first tier.
     cache: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Redis>,
+}
+
+#[derive(Serialize)]
+struct Redis {
+    /// Whether it is used; where not, calls go on without it.
+    up: bool,
+    since_s: u64,
+    reason: Option<String>,
+    purges_pending: usize,
+    queued_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -62,6 +75,14 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
     };
     let policy = desk.reload.status();
     let bounds = desk.watch.bounds();
+    let redis = desk.watch.shared_store().map(|store| Redis {
+        up: store.up,
+        since_s: store.since.as_secs(),
+        reason: store.reason,
+        purges_pending: store.purges_pending,
+        queued_bytes: store.queued_bytes,
+    });
+    let cache = if redis.is_some() { "redis" } else { "memory" };
     Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: desk.watch.uptime().as_secs(),
@@ -69,7 +90,7 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
         reason,
         revision: policy.revision,
         policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
-        stores: Stores { cache: "memory" },
+        stores: Stores { cache, redis },
         workers: bounds.workers,
         limits: Limits {
             connections: desk.watch.connections(),

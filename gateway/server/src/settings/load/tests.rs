@@ -67,7 +67,7 @@ trusted_proxies: [10.0.0.0/8, \"fd00::/8\", 192.168.1.1]
 callers: { by: [ {header: X-Service-Name}, 'mtls:san', {jwt: sub}, api_key:X-Api-Key ], max: 500,
            may_raise: [ops-console, 'spiffe://mesh/ns/ops'], jwt_keys: /jwks.json }
 cache: { store: memory, memory: 64MiB }
-redis:
+redis: { url: rediss://cache:6380/2, user: gateway, password: p, ca: /r.pem, timeout: 20ms }
 drain: { announce: 1s, limit: 10s }
 access_log: { format: common, to: /var/log/sumun.log }
 workers: 3
@@ -88,6 +88,8 @@ to: http://127.0.0.1:8090/
     assert_eq!(settings.callers.callers_max, 500);
     assert_eq!(*settings.callers.may_raise[1], *"spiffe://mesh/ns/ops");
     assert_eq!(settings.access_log.format, AccessLogFormat::Common);
+    assert_eq!(settings.redis.address.nodes, [("cache".to_owned(), 6380)]);
+    assert_eq!(settings.redis.timeout, Duration::from_millis(20));
     assert_eq!(settings.workers, 3);
     assert_eq!(settings.to.as_deref(), Some("http://127.0.0.1:8090"));
 }
@@ -137,8 +139,11 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
         ("workers: 0", "1:10: `0` is out of range"),
         ("workers: many", "1:10: `many` is not a whole number"),
         ("trusted_proxies: [10.0.0.0/33]", "1:18: `10.0.0.0/33` has a prefix longer"),
-        ("cache: { store: redis }", "1:17: cache.store: redis is not yet supported"),
-        ("redis: { url: redis://127.0.0.1 }", "1:15: redis is not yet supported"),
+        ("cache: { store: disk }", "1:17: `disk` is not a store"),
+        ("redis: { url: 127.0.0.1 }", "1:15: this is not a URL"),
+        ("redis: { prefix: 'a b' }", "1:18: this can't begin a key"),
+        ("redis: { timeout: 1m }", "1:19: `1m` is out of range"),
+        ("redis: { ca: /ca.pem }", "1:14: `redis.ca` stands without TLS"),
         ("access_log: { format: xml }", "1:23: `xml` is not a log format"),
         ("tls: { cert: /c }", "1:14: `tls.cert` stands without `tls.key`"),
         ("tls: { key: /c }", "1:13: `tls.key` stands without `tls.cert`"),
@@ -265,6 +270,31 @@ fn a_network_contains_its_addresses() {
         let networks = file.load(&[], &[]).unwrap().settings.trusted_proxies;
         assert_eq!(networks[0].contains(address.parse().unwrap()), inside, "{network} {address}");
     }
+}
+
+#[test]
+fn the_cache_is_in_redis_where_one_is_named_unless_it_is_said_otherwise() {
+    let store = |text: &str, flags: &[(&'static str, &str)]| {
+        Folder::with(text).load(flags, &[]).unwrap().settings.cache.store
+    };
+    let url = [("redis.url", "redis://cache")];
+    assert_eq!(store("", &[]), CacheStore::Memory);
+    assert_eq!(store("", &url), CacheStore::Redis);
+    assert_eq!(store("cache: { store: redis }", &[]), CacheStore::Redis);
+    assert_eq!(store("cache: { store: memory }", &url), CacheStore::Memory);
+}
+
+#[test]
+fn a_password_is_neither_printed_nor_in_a_problem() {
+    let file = Folder::with("redis: { url: 'redis://me:canary@host', password: canary }\n");
+    let printed = file.load(&[], &[]).unwrap().render();
+    assert!(!printed.contains("canary"), "{printed}");
+    assert!(printed.contains("redis://me:***@host:6379"), "{printed}");
+
+    let file = Folder::with("redis: { url: 'redis://me:canary@ho st', password: canary }\n");
+    let problems = file.load(&[], &[]).unwrap_err();
+    let printed: Vec<_> = problems.iter().map(SettingsProblem::render).collect();
+    assert!(!printed.concat().contains("canary"), "{printed:?}");
 }
 
 #[test]

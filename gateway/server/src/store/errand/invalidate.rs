@@ -37,12 +37,12 @@ pub(in super::super) fn invalidate_after(
     }
     let invalidate = |path_and_query: &str| {
         let resource = Resource { path_and_query, ..target };
-        inner.memory.invalidate(&Key::of_url(resource, rules));
+        inner.invalidate(&Key::of_url(resource, rules));
     };
     invalidate(target.path_and_query);
     let origin = [target.scheme, "\n", target.authority].concat();
     for group in invalidated_groups(response, origin.as_bytes()) {
-        inner.memory.invalidate_label(group);
+        inner.invalidate_label(group);
     }
     for name in [LOCATION, CONTENT_LOCATION] {
         let named = response.get(name).and_then(|value| value.to_str().ok());

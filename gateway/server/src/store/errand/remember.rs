@@ -92,6 +92,7 @@ impl Question {
             own_tag: false,
             stored_ns: now.mono_ns,
             epoch: self.epoch,
+            mark: self.mark,
         }
     }
 
@@ -129,14 +130,13 @@ impl Question {
             return;
         }
         let head = response.headers();
-        let memory = &self.inner.memory;
         if !is_same(stored, head) {
-            memory.take(&self.key, |known| std::ptr::eq(known, Arc::as_ptr(stored)));
+            self.inner.remove(&self.key, stored);
             return;
         }
         let (variant, stays) = self.refreshed(stored, head, now);
         if stays {
-            memory.put(&self.key, &Arc::new(variant));
+            self.inner.put(&self.key, &Arc::new(variant));
         }
     }
 }
@@ -151,7 +151,7 @@ impl Fetch {
         status: Status,
     ) -> Response<Body> {
         let question = &self.question;
-        let memory = &question.inner.memory;
+        let inner = &question.inner;
         let (variant, stays) = if names_another(stored, response.headers()) {
             // §4.3.4: such a 304 must not change what is stored; it still says that it holds.
             (Arc::clone(stored), false)
@@ -159,9 +159,9 @@ impl Fetch {
             let (variant, stays) = question.refreshed(stored, response.headers(), now);
             let variant = Arc::new(variant);
             if stays {
-                memory.put(&question.key, &variant);
+                inner.put(&question.key, &variant);
             } else {
-                memory.take(&question.key, |known| std::ptr::eq(known, Arc::as_ptr(stored)));
+                inner.remove(&question.key, stored);
             }
             (variant, stays)
         };
@@ -271,8 +271,7 @@ impl Fetch {
         if let Some(stored) = &self.stored
             && !passing
         {
-            let memory = &self.question.inner.memory;
-            memory.take(&self.question.key, |known| std::ptr::eq(known, Arc::as_ptr(stored)));
+            self.question.inner.remove(&self.question.key, stored);
         }
     }
 }

@@ -45,6 +45,7 @@ fn live() -> LiveState {
         policy_revision: 7,
         connections: 64,
         recording: None,
+        stores: Vec::new(),
     }
 }
 
