@@ -20,6 +20,8 @@ export interface Plot {
 }
 
 const HEIGHT_PX = 150;
+/** Shortest time that is shown. */
+const SHOWN_S_MIN = 120;
 
 /** Colours are those of elements: canvases know nothing of custom properties. */
 const colour = (host: HTMLElement, name: string): string => getComputedStyle(host.querySelector(`.${name}`) ?? host).color;
@@ -28,6 +30,7 @@ const colour = (host: HTMLElement, name: string): string => getComputedStyle(hos
 export function begin(host: HTMLElement, format: (value: number) => string, onFrame: (frame: Frame) => void): Plot {
   let top = 1;
   let now_s = 0;
+  let from_s = 0;
   const told = (plot: uPlot) => onFrame({ left: plot.over.offsetLeft, top: plot.over.offsetTop, width: plot.over.clientWidth, height: plot.over.clientHeight });
   const axis = { stroke: () => colour(host, "quiet"), font: "12px system-ui, sans-serif", grid: { stroke: () => colour(host, "line"), width: 1 }, ticks: { show: false } };
   const plot = new uPlot(
@@ -36,9 +39,9 @@ export function begin(host: HTMLElement, format: (value: number) => string, onFr
       height: HEIGHT_PX,
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-      scales: { x: { time: true, range: () => [now_s - WINDOW_S, now_s] }, y: { range: () => [0, top] } },
+      scales: { x: { time: true, range: () => [from_s, now_s] }, y: { range: () => [0, top] } },
       axes: [
-        { ...axis, space: 80, values: (_, at) => at.map((s) => new Date(s * 1_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
+        { ...axis, size: 28, space: 80, values: (_, at) => at.map((s) => new Date(s * 1_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
         { ...axis, size: 52, space: 34, values: (_, values) => values.map(format) },
       ],
       series: [{}, { stroke: () => colour(host, "ink"), width: 1.5, points: { show: false }, spanGaps: false }],
@@ -55,6 +58,8 @@ export function begin(host: HTMLElement, format: (value: number) => string, onFr
     draw(samples, most, at_s) {
       top = most;
       now_s = at_s;
+      // As much as there is: a chart that was just opened is not an empty quarter of an hour.
+      from_s = Math.min(at_s - SHOWN_S_MIN, Math.max(at_s - WINDOW_S, samples.at_s[0] ?? at_s));
       plot.setData([samples.at_s, samples.values]);
     },
     end() {

@@ -84,7 +84,7 @@ it("a changed field changes its own line alone, and means just that, in each of 
 }, 120_000);
 
 it("what was not written and is added goes again without a trace where its table was there", () => {
-  for (let seed = 1; seed <= 60; seed += 1) {
+  for (let seed = 1; seed <= 30; seed += 1) {
     const text = file(seed);
     for (const { name, fields, caches } of form(text).routes) {
       const emptied = JSON.stringify((parse(text) as { routes: Record<string, unknown> }).routes[name]).includes('"admission":{}');
