@@ -171,7 +171,9 @@ fn admission_facts(facts: &mut Facts, admission: &Admission) {
     if let Some(workers) = workers {
         facts.push(("workers enter", workers.bounds.enter.to_string()));
         facts.push(("workers exit", workers.bounds.exit.to_string()));
-        facts.push(("workers full", workers.full.to_string()));
+        if workers.full > workers.bounds.enter {
+            facts.push(("workers full", workers.full.to_string()));
+        }
         if let Some(wait) = workers.wait {
             facts.push(("workers wait", show_duration(wait)));
         }
