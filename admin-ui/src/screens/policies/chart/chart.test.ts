@@ -28,6 +28,10 @@ it("lets no line cross the other, and writes whole percents", () => {
   const lines = thresholds(draft("{ workers: { enter: 85%, exit: 75% } }"), "workers");
   expect(bounds(lines, lines[0]!, 1)).toEqual({ min: 0.75, max: 1, step: 0.01 });
   expect(bounds(lines, lines[1]!, 1)).toEqual({ min: 0, max: 0.85, step: 0.01 });
+  const ramp = thresholds(draft("{ workers: { enter: 85%, exit: 75%, full: 95% } }"), "workers");
+  expect(ramp.map(({ kind }) => kind)).toEqual(["full", "enter", "exit"]);
+  expect(bounds(ramp, ramp[0]!, 1)).toEqual({ min: 0.85, max: 1, step: 0.01 });
+  expect(bounds(ramp, ramp[1]!, 1)).toEqual({ min: 0.75, max: 0.95, step: 0.01 });
   const alone = thresholds(draft("{ workers: { enter: 85% } }"), "workers");
   expect(bounds(alone, alone[0]!, 1).min).toBe(0.01);
   expect(written("workers", 0.8549)).toBe("85%");

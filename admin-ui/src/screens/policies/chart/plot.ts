@@ -26,6 +26,10 @@ const SHOWN_S_MIN = 120;
 /** Colours are those of elements: canvases know nothing of custom properties. */
 const colour = (host: HTMLElement, name: string): string => getComputedStyle(host.querySelector(`.${name}`) ?? host).color;
 
+/** A time of day; with seconds where a chart shows so little that minutes would come twice. */
+const clock = (s: number, shown_s: number): string =>
+  new Date(s * 1_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(shown_s < 300 ? { second: "2-digit" } : {}), hourCycle: "h23" });
+
 /** `onFrame` is told where the plotting area stands, at first and whenever it moves. */
 export function begin(host: HTMLElement, format: (value: number) => string, onFrame: (frame: Frame) => void): Plot {
   let top = 1;
@@ -41,7 +45,7 @@ export function begin(host: HTMLElement, format: (value: number) => string, onFr
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true, range: () => [from_s, now_s] }, y: { range: () => [0, top] } },
       axes: [
-        { ...axis, size: 28, space: 80, values: (_, at) => at.map((s) => new Date(s * 1_000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
+        { ...axis, size: 28, space: 80, values: (_, at) => at.map((s) => clock(s, now_s - from_s)) },
         { ...axis, size: 52, space: 34, values: (_, values) => values.map(format) },
       ],
       series: [{}, { stroke: () => colour(host, "ink"), width: 1.5, points: { show: false }, spanGaps: false }],

@@ -7,7 +7,7 @@ export const SIGNALS: SignalName[] = ["rps", "cpu", "workers"];
 
 /** One line across a chart. */
 export interface Threshold {
-  kind: "limit" | "enter" | "exit";
+  kind: "limit" | "full" | "enter" | "exit";
   field: RouteField;
   /** Calls per second, or a share 0 to 1. */
   value: number;
@@ -27,7 +27,10 @@ export function thresholds(route: RouteForm, signal: SignalName): Threshold[] {
   const enter = share(route.fields[`${signal}_enter`]);
   if (enter === null) return [];
   const exit = share(route.fields[`${signal}_exit`]);
+  const full = signal === "workers" ? share(route.fields.workers_full) : null;
   return [
+    // Drawn only where it is written: else shedding is whole where it begins.
+    ...(full === null ? [] : [{ kind: "full", field: "workers_full", value: full, written: true } as const]),
     { kind: "enter", field: `${signal}_enter`, value: enter, written: true },
     { kind: "exit", field: `${signal}_exit`, value: exit ?? Math.max(0, enter - EXIT_UNDER), written: exit !== null },
   ];
@@ -36,10 +39,12 @@ export function thresholds(route: RouteForm, signal: SignalName): Threshold[] {
 /** Least and most that a line may be moved to, and the step of one key press. */
 export function bounds(all: Threshold[], { kind }: Threshold, top: number): { min: number; max: number; step: number } {
   if (kind === "limit") return { min: 1, max: Math.max(1, Math.round(top)), step: Math.max(1, 10 ** Math.floor(Math.log10(Math.max(1, top)) - 1)) };
-  const other = all.find((line) => line.kind === (kind === "enter" ? "exit" : "enter"));
+  const at = (name: Threshold["kind"]) => all.find((line) => line.kind === name);
+  const exit = at("exit");
   // An exit that is not written follows its enter and does not hold it up.
-  if (kind === "enter") return { min: Math.max(0.01, other?.written ? other.value : 0), max: 1, step: 0.01 };
-  return { min: 0, max: other?.value ?? 1, step: 0.01 };
+  if (kind === "enter") return { min: Math.max(0.01, exit?.written ? exit.value : 0), max: at("full")?.value ?? 1, step: 0.01 };
+  if (kind === "full") return { min: at("enter")?.value ?? 0.01, max: 1, step: 0.01 };
+  return { min: 0, max: at("enter")?.value ?? 1, step: 0.01 };
 }
 
 /** A value as the file writes it: whole percents, whole calls. */

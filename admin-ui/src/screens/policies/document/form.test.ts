@@ -8,7 +8,7 @@ const FILES = 1_000;
 const FIELDS = Object.keys(ROUTE_FIELDS) as RouteField[];
 const OTHER: Record<RouteField, string> = {
   class: "bulk", mode: "off", on_stale: "closed", rps_limit: "77", rps_burst: "7", rps_per: "route", cpu_of: "gateway",
-  cpu_enter: "61%", cpu_exit: "51%", workers_enter: "62%", workers_exit: "52%", fresh_for: "9s",
+  cpu_enter: "61%", cpu_exit: "51%", workers_enter: "62%", workers_exit: "52%", workers_full: "95%", workers_wait: "20ms", fresh_for: "9s",
 };
 
 const form = (text: string): PolicyForm => {

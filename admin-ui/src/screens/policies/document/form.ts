@@ -16,6 +16,8 @@ export const ROUTE_FIELDS = {
   cpu_exit: ["admission", "cpu", "exit"],
   workers_enter: ["admission", "workers", "enter"],
   workers_exit: ["admission", "workers", "exit"],
+  workers_full: ["admission", "workers", "full"],
+  workers_wait: ["admission", "workers", "wait"],
   fresh_for: ["cache", "fresh_for"],
 } as const satisfies Record<string, Path>;
 
@@ -34,7 +36,7 @@ export const CHOICES = {
 const ORDER = [
   "match", "function", "upstream", "class", "admission", "cache",
   "mode", "rps", "cpu", "workers", "on_stale",
-  "of", "limit", "burst", "per", "enter", "exit",
+  "of", "limit", "burst", "per", "enter", "exit", "full", "wait",
   "reserved",
 ];
 
