@@ -3,6 +3,7 @@
 mod cache;
 mod concurrency;
 mod live;
+pub(super) mod openapi;
 pub(super) mod policies;
 pub(super) mod preview;
 mod revisions;
@@ -43,6 +44,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/reverts", Look, get(revisions::pending)),
         ("/v1/reverts/{file}", Change, delete(revisions::keep)),
         ("/v1/audit", Oversee, get(session::audit)),
+        ("/v1/openapi.json", Look, get(openapi::show)),
     ]
 }
 

@@ -13,6 +13,7 @@ use crate::admin::input;
 use crate::admin::watch::Purge;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CacheFigures"))]
 pub(super) struct Figures {
     store: &'static str,
     entries: u64,
@@ -41,8 +42,9 @@ pub(super) async fn figures(State(desk): State<Arc<Desk>>) -> Json<Figures> {
 
 /// Exactly one of these.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PurgeTarget"))]
 #[serde(deny_unknown_fields)]
-struct What {
+pub(super) struct What {
     url: Option<String>,
     route: Option<String>,
     tag: Option<String>,
@@ -50,6 +52,7 @@ struct What {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Purged {
     /// Entries that went; null where the store can't tell.
     purged: Option<u64>,

@@ -23,6 +23,7 @@ use crate::sense::finding::Finding;
 type Answer<T> = Result<Json<T>, Fault>;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Status {
     version: &'static str,
     uptime_s: u64,
@@ -38,12 +39,14 @@ pub(super) struct Status {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PolicyState {
     ok: bool,
     problems: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Stores {
     /// `memory`, or `redis` with memory as its first tier.
     cache: &'static str,
@@ -52,6 +55,7 @@ struct Stores {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Redis {
     /// Whether it is used; where not, calls go on without it.
     up: bool,
@@ -62,6 +66,7 @@ struct Redis {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Limits {
     connections: usize,
     connections_max: usize,
@@ -101,11 +106,13 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Routes {
     routes: Vec<RouteState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Route"))]
 pub(super) struct RouteState {
     name: String,
     class: &'static str,
@@ -126,6 +133,7 @@ pub(super) struct RouteState {
 
 /// A threshold and what is compared with it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Signal {
     #[serde(rename = "signal")]
     name: &'static str,
@@ -136,6 +144,7 @@ struct Signal {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Threshold {
     enter: f64,
     exit: f64,
@@ -244,11 +253,13 @@ fn age_ms(age: std::time::Duration) -> u64 {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Upstreams {
     upstreams: Vec<UpstreamState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Upstream"))]
 struct UpstreamState {
     name: String,
     in_flight: u32,
@@ -259,6 +270,7 @@ struct UpstreamState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Endpoint"))]
 struct EndpointState {
     address: String,
     state: &'static str,
@@ -267,6 +279,7 @@ struct EndpointState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EndpointSignal {
     endpoint: String,
     signal: &'static str,
@@ -314,12 +327,14 @@ impl UpstreamState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Functions {
     pool: PoolState,
     functions: Vec<FunctionState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Pool"))]
 struct PoolState {
     total: u32,
     unreserved: u32,
@@ -328,6 +343,7 @@ struct PoolState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Function"))]
 pub(super) struct FunctionState {
     name: String,
     upstream: String,
