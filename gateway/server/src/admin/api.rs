@@ -2,6 +2,7 @@
 
 mod cache;
 mod concurrency;
+mod events;
 mod live;
 pub(super) mod openapi;
 pub(super) mod policies;
@@ -27,6 +28,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
     vec![
         ("/v1/session", Look, session),
         ("/v1/status", Look, get(live::status)),
+        ("/v1/live", Look, get(events::stream)),
         ("/v1/routes", Look, get(live::routes)),
         ("/v1/routes/{name}", Look, get(live::route)),
         ("/v1/upstreams", Look, get(live::upstreams)),

@@ -27,17 +27,23 @@ pub(super) struct Figures {
 
 /// `GET /api/v1/cache`.
 pub(super) async fn figures(State(desk): State<Arc<Desk>>) -> Json<Figures> {
-    let figures = desk.watch.cache();
-    let asked = figures.hits + figures.misses;
-    Json(Figures {
-        store: "memory",
-        entries: figures.entries,
-        bytes: figures.bytes,
-        bytes_max: figures.bytes_max,
-        hits: figures.hits,
-        misses: figures.misses,
-        hit_ratio: (asked > 0).then(|| figures.hits as f64 / asked as f64),
-    })
+    Json(Figures::of(&desk))
+}
+
+impl Figures {
+    pub(super) fn of(desk: &Desk) -> Self {
+        let figures = desk.watch.cache();
+        let asked = figures.hits + figures.misses;
+        Self {
+            store: "memory",
+            entries: figures.entries,
+            bytes: figures.bytes,
+            bytes_max: figures.bytes_max,
+            hits: figures.hits,
+            misses: figures.misses,
+            hit_ratio: (asked > 0).then(|| figures.hits as f64 / asked as f64),
+        }
+    }
 }
 
 /// Exactly one of these.

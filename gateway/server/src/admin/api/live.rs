@@ -74,35 +74,41 @@ struct Limits {
 
 /// `GET /api/v1/status`.
 pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
-    let reason = match desk.watch.readiness() {
-        Readiness::Ready => None,
-        Readiness::NotReady(reason) => Some(reason.into_owned()),
-    };
-    let policy = desk.reload.status();
-    let bounds = desk.watch.bounds();
-    let redis = desk.watch.shared_store().map(|store| Redis {
-        up: store.up,
-        since_s: store.since.as_secs(),
-        reason: store.reason,
-        purges_pending: store.purges_pending,
-        queued_bytes: store.queued_bytes,
-    });
-    let cache = if redis.is_some() { "redis" } else { "memory" };
-    Json(Status {
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_s: desk.watch.uptime().as_secs(),
-        ready: reason.is_none(),
-        reason,
-        revision: policy.revision,
-        policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
-        stores: Stores { cache, redis },
-        workers: bounds.workers,
-        limits: Limits {
-            connections: desk.watch.connections(),
-            connections_max: bounds.connections_max,
-        },
-        recording: desk.watch.recording(),
-    })
+    Json(Status::of(&desk))
+}
+
+impl Status {
+    pub(super) fn of(desk: &Desk) -> Self {
+        let reason = match desk.watch.readiness() {
+            Readiness::Ready => None,
+            Readiness::NotReady(reason) => Some(reason.into_owned()),
+        };
+        let policy = desk.reload.status();
+        let bounds = desk.watch.bounds();
+        let redis = desk.watch.shared_store().map(|store| Redis {
+            up: store.up,
+            since_s: store.since.as_secs(),
+            reason: store.reason,
+            purges_pending: store.purges_pending,
+            queued_bytes: store.queued_bytes,
+        });
+        let cache = if redis.is_some() { "redis" } else { "memory" };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: desk.watch.uptime().as_secs(),
+            ready: reason.is_none(),
+            reason,
+            revision: policy.revision,
+            policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
+            stores: Stores { cache, redis },
+            workers: bounds.workers,
+            limits: Limits {
+                connections: desk.watch.connections(),
+                connections_max: bounds.connections_max,
+            },
+            recording: desk.watch.recording(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -152,9 +158,7 @@ struct Threshold {
 
 /// `GET /api/v1/routes`.
 pub(super) async fn routes(State(desk): State<Arc<Desk>>) -> Answer<Routes> {
-    let routes = desk.look(|snapshot| {
-        snapshot.routes().iter().map(|route| RouteState::of(route, &*desk.watch)).collect()
-    })?;
+    let routes = desk.look(|snapshot| RouteState::all(snapshot, &*desk.watch))?;
     Ok(Json(Routes { routes }))
 }
 
@@ -171,6 +175,11 @@ pub(super) async fn route(
 }
 
 impl RouteState {
+    /// Every route of a policy.
+    pub(super) fn all(snapshot: &Snapshot, watch: &dyn Watch) -> Vec<Self> {
+        snapshot.routes().iter().map(|route| Self::of(route, watch)).collect()
+    }
+
     fn of(route: &Route, watch: &dyn Watch) -> Self {
         let policy = &route.policy;
         let figures = watch.route(policy.name.as_str()).unwrap_or_default();
@@ -355,13 +364,17 @@ pub(super) struct FunctionState {
 
 /// `GET /api/v1/functions`.
 pub(super) async fn functions(State(desk): State<Arc<Desk>>) -> Answer<Functions> {
-    let (pool, functions) = desk.look(|snapshot| {
-        let functions = snapshot.functions().iter().map(|f| FunctionState::of(f)).collect();
-        (snapshot.pool(), functions)
-    })?;
-    let PoolView { total, unreserved, unreserved_in_use, in_use } = pool;
-    let pool = PoolState { total, unreserved, unreserved_in_use, in_use };
-    Ok(Json(Functions { pool, functions }))
+    desk.look(Functions::of).map(Json)
+}
+
+impl Functions {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let PoolView { total, unreserved, unreserved_in_use, in_use } = snapshot.pool();
+        Self {
+            pool: PoolState { total, unreserved, unreserved_in_use, in_use },
+            functions: snapshot.functions().iter().map(|f| FunctionState::of(f)).collect(),
+        }
+    }
 }
 
 /// `GET /api/v1/functions/{name}`.

@@ -109,6 +109,13 @@ impl Operation {
         self.answer(200, media, &json!({"type": "string"}))
     }
 
+    /// Answers server-sent events whose data is JSON of this shape. OpenAPI 3.1 has no word for one
+    /// event; the schema is told as that of the whole, as is the custom.
+    pub(super) fn events<T: JsonSchema>(self, shapes: &mut Shapes) -> Self {
+        let schema = shapes.answered.subschema_for::<T>();
+        self.answer(200, "text/event-stream", &json!(schema))
+    }
+
     fn answer(mut self, status: u16, media: &str, schema: &Value) -> Self {
         let answer = json!({"description": title(status), "content": {media: {"schema": schema}}});
         self.answers.insert(status, answer);

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::document::{Operation, Shapes};
-use crate::admin::api::{cache, concurrency, live, policies, preview, revisions, session};
+use crate::admin::api::{cache, concurrency, events, live, policies, preview, revisions, session};
 
 const YAML: &str = "application/yaml";
 
@@ -58,10 +58,14 @@ fn of_the_session(shapes: &mut Shapes) -> [Operation; 4] {
     ]
 }
 
-fn of_now(shapes: &mut Shapes) -> [Operation; 4] {
+fn of_now(shapes: &mut Shapes) -> [Operation; 5] {
     [
         get("/v1/status", "Version, readiness, policy, stores, limits.")
             .json::<live::Status>(shapes, 200),
+        get("/v1/live", "Server-sent events: one `tick` a second, whose data is this JSON.")
+            .events::<events::Tick>(shapes)
+            .fault(503, "draining")
+            .fault(503, "streams_full"),
         get("/v1/routes", "Routes of the running policy with their live figures.")
             .json::<live::Routes>(shapes, 200)
             .looks(),
