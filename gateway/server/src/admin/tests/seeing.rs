@@ -14,7 +14,6 @@ async fn status_says_what_runs() {
         "version": env!("CARGO_PKG_VERSION"), "uptime_s": 5, "ready": true, "reason": null,
         "revision": 1, "policy": {"ok": true, "problems": 0}, "stores": {"cache": "memory"},
         "workers": 2, "limits": {"connections": 3, "connections_max": 50_000},
-        "recording": {"bytes": 64, "bytes_max": 128, "keep_s": 900, "lost": 3},
     });
     assert_eq!(status, wanted);
 }
