@@ -30,8 +30,15 @@ impl Shapes<'_> {
         }
         for keyword in keywords.keys() {
             match keyword.as_str() {
-                "type" | "enum" | "description" | "format" | "title" => {}
-                "properties" | "required" | "additionalProperties" => {} // see `members`
+                // Looked at above, below, or only words.
+                "type"
+                | "enum"
+                | "description"
+                | "format"
+                | "title"
+                | "properties"
+                | "required"
+                | "additionalProperties" => {}
                 "minimum" | "maximum" => {
                     let (bound, number) = (&schema[keyword], value.as_f64());
                     let (Some(bound), Some(number)) = (bound.as_f64(), number) else { continue };
@@ -41,8 +48,11 @@ impl Shapes<'_> {
                         found.push(wrong(&format!("is beyond its {keyword} {bound}")));
                     }
                 }
-                "const" if schema["const"] != *value => found.push(wrong("is another")),
-                "const" => {}
+                "const" => {
+                    if schema["const"] != *value {
+                        found.push(wrong("is another"));
+                    }
+                }
                 "items" => {
                     for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                         let at = format!("{at}[{index}]");

@@ -1,4 +1,4 @@
-//! What the API is, for programs: OpenAPI 3.1.
+//! What the API is, for programs: `OpenAPI` 3.1.
 //!
 //! The document is a file of the repository, `gateway/server/openapi.json`, and is served as it is.
 //! Tests write it, from the types that answer and from the table of endpoints, and fail where the

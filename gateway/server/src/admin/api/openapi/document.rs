@@ -1,4 +1,4 @@
-//! Writing the document: operations and shapes → OpenAPI 3.1.
+//! Writing the document: operations and shapes → `OpenAPI` 3.1.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ impl Operation {
         self.answer(200, media, &json!({"type": "string"}))
     }
 
-    /// Answers server-sent events whose data is JSON of this shape. OpenAPI 3.1 has no word for one
+    /// Answers server-sent events whose data is JSON of this shape. `OpenAPI` 3.1 has no word for one
     /// event; the schema is told as that of the whole, as is the custom.
     pub(super) fn events<T: JsonSchema>(self, shapes: &mut Shapes) -> Self {
         let schema = shapes.answered.subschema_for::<T>();
