@@ -237,3 +237,16 @@ export type Purge = { url: string } | { route: string } | { tag: string } | { al
 export interface Purged {
   purged: number | null;
 }
+
+/** What `GET /api/v1/live` tells each second. */
+export interface Tick {
+  at_unix_ms: number;
+  status: Status;
+  /** Empty before the first policy. */
+  routes: Route[];
+  /** Upstreams in short: endpoints by state, how many findings. */
+  upstreams: { name: string; in_flight: number; endpoints: Record<string, number>; findings: number }[];
+  /** null: before the first policy. */
+  functions: Functions | null;
+  cache: CacheFigures;
+}

@@ -6,11 +6,13 @@
 //! token or a session, which a login with the token or a password begins.
 //!
 //! Bounds: [`listen::CONNECTIONS_MAX`] connections, [`input::BODY_BYTES_MAX`] a body,
-//! [`input::BODY_TIME_MAX`] for it to arrive, [`spares::SPARES_MAX`] descriptors kept back.
+//! [`input::BODY_TIME_MAX`] for it to arrive, [`events::STREAMS_MAX`] streams of live events,
+//! [`spares::SPARES_MAX`] descriptors kept back.
 
 mod api;
 mod attempts;
 mod audit;
+mod events;
 mod fault;
 mod guard;
 mod input;
@@ -40,6 +42,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 pub use audit::Audit;
+pub use events::Events;
 pub use listen::{Admin, StartError};
 pub use login::Login;
 pub use secret::NoRandom;
@@ -66,6 +69,8 @@ pub struct Desk {
     pub audit: Audit,
     /// Whether changes are refused.
     pub read_only: bool,
+    /// Who listens to live events.
+    pub events: Arc<Events>,
     /// Previews that may run.
     pub previews: Arc<Semaphore>,
     /// The listener's own address: what `Host` may say.

@@ -2,7 +2,9 @@
 
 mod cache;
 mod concurrency;
+mod events;
 mod live;
+pub(super) mod openapi;
 pub(super) mod policies;
 pub(super) mod preview;
 mod revisions;
@@ -26,6 +28,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
     vec![
         ("/v1/session", Look, session),
         ("/v1/status", Look, get(live::status)),
+        ("/v1/live", Look, get(events::stream)),
         ("/v1/routes", Look, get(live::routes)),
         ("/v1/routes/{name}", Look, get(live::route)),
         ("/v1/upstreams", Look, get(live::upstreams)),
@@ -43,6 +46,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/reverts", Look, get(revisions::pending)),
         ("/v1/reverts/{file}", Change, delete(revisions::keep)),
         ("/v1/audit", Oversee, get(session::audit)),
+        ("/v1/openapi.json", Look, get(openapi::show)),
     ]
 }
 

@@ -32,6 +32,7 @@ const TEXT_CHARS_MAX: usize = 1_000;
 
 /// Something that somebody did, or tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AuditEntry"))]
 pub struct Entry {
     /// RFC 3339, UTC, to the second.
     pub at: String,

@@ -20,13 +20,15 @@ struct Inner {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+pub(super) struct Body<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
     code: &'static str,
     detail: &'a str,
     #[serde(skip_serializing_if = "<[Problem]>::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<super::api::openapi::PolicyProblem>"))]
     problems: &'a [Problem],
 }
 

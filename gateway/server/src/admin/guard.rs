@@ -35,6 +35,18 @@ pub(super) enum Needs {
     Oversee,
 }
 
+impl Needs {
+    /// The least role that may use this method.
+    pub(super) fn least(self, method: &Method) -> Role {
+        match self {
+            Self::Look => Role::Viewer,
+            Self::Change if method.is_safe() => Role::Viewer,
+            Self::Change => Role::Editor,
+            Self::Oversee => Role::Admin,
+        }
+    }
+}
+
 /// The caller's address, as the connection says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub IpAddr);
@@ -110,12 +122,7 @@ pub(super) async fn role(
 ) -> Response {
     let reads = request.method().is_safe();
     let changes = !reads && needs != Needs::Look;
-    let least = match needs {
-        Needs::Look => Role::Viewer,
-        Needs::Change if reads => Role::Viewer,
-        Needs::Change => Role::Editor,
-        Needs::Oversee => Role::Admin,
-    };
+    let least = needs.least(request.method());
     let Some(identity) = request.extensions().get::<Identity>().cloned() else {
         return next.run(request).await; // the login
     };

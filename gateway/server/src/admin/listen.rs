@@ -20,6 +20,7 @@ use tower::ServiceExt;
 
 use super::api::preview::PREVIEWS_MAX;
 use super::audit::Audit;
+use super::events::{Cut, Events};
 use super::guard::Peer;
 use super::login::Login;
 use super::session::Sessions;
@@ -97,6 +98,7 @@ impl Admin {
             reload: opening.reload,
             token,
             read_only: opening.settings.read_only,
+            events: Arc::new(Events::default()),
             previews: Arc::new(Semaphore::new(PREVIEWS_MAX)),
             address,
         };
@@ -172,9 +174,12 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
 async fn connection(stream: TcpStream, peer: Peer, router: Router) {
     // Small answers should leave at once; without it they only come later.
     let _ = stream.set_nodelay(true);
+    let cut = Cut::default();
+    let of_calls = cut.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(of_calls.clone());
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()
@@ -182,7 +187,15 @@ async fn connection(stream: TcpStream, peer: Peer, router: Router) {
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(CONNECTION_TIME_MAX, connection).await {
+    let connection = tokio::time::timeout(CONNECTION_TIME_MAX, connection);
+    let ended = tokio::select! {
+        ended = connection => ended,
+        () = cut.0.cancelled() => {
+            tracing::debug!("an admin connection was cut: its stream was not read");
+            return;
+        }
+    };
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "an admin connection ended early"),
         Err(_) => tracing::debug!("an admin connection was cut at its longest life"),

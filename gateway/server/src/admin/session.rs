@@ -95,6 +95,14 @@ impl Sessions {
         })
     }
 
+    /// Whether the session that a call came with still lives; asking does not prolong it.
+    pub(super) fn lives(&self, headers: &HeaderMap) -> bool {
+        let now = Instant::now();
+        let sessions = self.0.lock();
+        values(headers)
+            .any(|value| sessions.get(&digest(value)).is_some_and(|session| session.lives(now)))
+    }
+
     /// Ends the call's session; answers the cookie that removes the browser's.
     pub(super) fn end(&self, headers: &HeaderMap) -> HeaderValue {
         let mut sessions = self.0.lock();

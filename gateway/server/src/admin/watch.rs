@@ -108,6 +108,7 @@ pub struct RouteFigures {
 
 /// Latency quantiles in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Quantiles {
     /// Half of the calls took less.
     pub p50: f64,
@@ -143,6 +144,7 @@ pub struct CacheFigures {
 
 /// What is kept of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordingFigures {
     /// Memory taken.
     pub bytes: u64,

@@ -33,6 +33,7 @@ const REVISION_BYTES_MAX: u64 = 16 << 20;
 
 /// A policy that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Revision {
     /// Its number; later ones are larger.
     pub id: u64,
@@ -52,6 +53,7 @@ pub struct Revision {
 
 /// How a revision came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Found in the folder: at the start, or edited by hand.
@@ -66,6 +68,7 @@ pub enum Origin {
 
 /// Who changes something, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Author {
     /// Name; empty: nobody that is known, a hand in the folder.
     pub name: String,

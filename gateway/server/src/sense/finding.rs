@@ -9,6 +9,7 @@ mod remedy;
 
 /// One thing that is wrong with an endpoint's signal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Which kind, for example `tomcat-mbeanregistry-off`.
     pub id: &'static str,
@@ -28,6 +29,7 @@ pub struct Finding {
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; admission works as meant.

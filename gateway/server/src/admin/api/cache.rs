@@ -13,6 +13,7 @@ use crate::admin::input;
 use crate::admin::watch::Purge;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CacheFigures"))]
 pub(super) struct Figures {
     store: &'static str,
     entries: u64,
@@ -26,23 +27,30 @@ pub(super) struct Figures {
 
 /// `GET /api/v1/cache`.
 pub(super) async fn figures(State(desk): State<Arc<Desk>>) -> Json<Figures> {
-    let figures = desk.watch.cache();
-    let asked = figures.hits + figures.misses;
-    Json(Figures {
-        store: "memory",
-        entries: figures.entries,
-        bytes: figures.bytes,
-        bytes_max: figures.bytes_max,
-        hits: figures.hits,
-        misses: figures.misses,
-        hit_ratio: (asked > 0).then(|| figures.hits as f64 / asked as f64),
-    })
+    Json(Figures::of(&desk))
+}
+
+impl Figures {
+    pub(super) fn of(desk: &Desk) -> Self {
+        let figures = desk.watch.cache();
+        let asked = figures.hits + figures.misses;
+        Self {
+            store: "memory",
+            entries: figures.entries,
+            bytes: figures.bytes,
+            bytes_max: figures.bytes_max,
+            hits: figures.hits,
+            misses: figures.misses,
+            hit_ratio: (asked > 0).then(|| figures.hits as f64 / asked as f64),
+        }
+    }
 }
 
 /// Exactly one of these.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PurgeTarget"))]
 #[serde(deny_unknown_fields)]
-struct What {
+pub(super) struct What {
     url: Option<String>,
     route: Option<String>,
     tag: Option<String>,
@@ -50,6 +58,7 @@ struct What {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Purged {
     /// Entries that went; null where the store can't tell.
     purged: Option<u64>,

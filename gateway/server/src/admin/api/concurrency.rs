@@ -17,12 +17,14 @@ use crate::reload::history::{Author, Origin};
 use crate::reload::{Change, Expected, Files, Refused, tag};
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Reservation {
+pub(super) struct Reservation {
     reserved: u32,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ReservationChanged"))]
 pub(super) struct Changed {
     function: String,
     reserved: Option<u32>,

@@ -23,6 +23,7 @@ use crate::sense::finding::Finding;
 type Answer<T> = Result<Json<T>, Fault>;
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Status {
     version: &'static str,
     uptime_s: u64,
@@ -38,12 +39,14 @@ pub(super) struct Status {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PolicyState {
     ok: bool,
     problems: usize,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Stores {
     /// `memory`, or `redis` with memory as its first tier.
     cache: &'static str,
@@ -52,6 +55,7 @@ struct Stores {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Redis {
     /// Whether it is used; where not, calls go on without it.
     up: bool,
@@ -62,6 +66,7 @@ struct Redis {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Limits {
     connections: usize,
     connections_max: usize,
@@ -69,43 +74,51 @@ struct Limits {
 
 /// `GET /api/v1/status`.
 pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Json<Status> {
-    let reason = match desk.watch.readiness() {
-        Readiness::Ready => None,
-        Readiness::NotReady(reason) => Some(reason.into_owned()),
-    };
-    let policy = desk.reload.status();
-    let bounds = desk.watch.bounds();
-    let redis = desk.watch.shared_store().map(|store| Redis {
-        up: store.up,
-        since_s: store.since.as_secs(),
-        reason: store.reason,
-        purges_pending: store.purges_pending,
-        queued_bytes: store.queued_bytes,
-    });
-    let cache = if redis.is_some() { "redis" } else { "memory" };
-    Json(Status {
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_s: desk.watch.uptime().as_secs(),
-        ready: reason.is_none(),
-        reason,
-        revision: policy.revision,
-        policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
-        stores: Stores { cache, redis },
-        workers: bounds.workers,
-        limits: Limits {
-            connections: desk.watch.connections(),
-            connections_max: bounds.connections_max,
-        },
-        recording: desk.watch.recording(),
-    })
+    Json(Status::of(&desk))
+}
+
+impl Status {
+    pub(super) fn of(desk: &Desk) -> Self {
+        let reason = match desk.watch.readiness() {
+            Readiness::Ready => None,
+            Readiness::NotReady(reason) => Some(reason.into_owned()),
+        };
+        let policy = desk.reload.status();
+        let bounds = desk.watch.bounds();
+        let redis = desk.watch.shared_store().map(|store| Redis {
+            up: store.up,
+            since_s: store.since.as_secs(),
+            reason: store.reason,
+            purges_pending: store.purges_pending,
+            queued_bytes: store.queued_bytes,
+        });
+        let cache = if redis.is_some() { "redis" } else { "memory" };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: desk.watch.uptime().as_secs(),
+            ready: reason.is_none(),
+            reason,
+            revision: policy.revision,
+            policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
+            stores: Stores { cache, redis },
+            workers: bounds.workers,
+            limits: Limits {
+                connections: desk.watch.connections(),
+                connections_max: bounds.connections_max,
+            },
+            recording: desk.watch.recording(),
+        }
+    }
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Routes {
     routes: Vec<RouteState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Route"))]
 pub(super) struct RouteState {
     name: String,
     class: &'static str,
@@ -126,6 +139,7 @@ pub(super) struct RouteState {
 
 /// A threshold and what is compared with it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Signal {
     #[serde(rename = "signal")]
     name: &'static str,
@@ -136,6 +150,7 @@ struct Signal {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Threshold {
     enter: f64,
     exit: f64,
@@ -143,9 +158,7 @@ struct Threshold {
 
 /// `GET /api/v1/routes`.
 pub(super) async fn routes(State(desk): State<Arc<Desk>>) -> Answer<Routes> {
-    let routes = desk.look(|snapshot| {
-        snapshot.routes().iter().map(|route| RouteState::of(route, &*desk.watch)).collect()
-    })?;
+    let routes = desk.look(|snapshot| RouteState::all(snapshot, &*desk.watch))?;
     Ok(Json(Routes { routes }))
 }
 
@@ -162,6 +175,11 @@ pub(super) async fn route(
 }
 
 impl RouteState {
+    /// Every route of a policy.
+    pub(super) fn all(snapshot: &Snapshot, watch: &dyn Watch) -> Vec<Self> {
+        snapshot.routes().iter().map(|route| Self::of(route, watch)).collect()
+    }
+
     fn of(route: &Route, watch: &dyn Watch) -> Self {
         let policy = &route.policy;
         let figures = watch.route(policy.name.as_str()).unwrap_or_default();
@@ -244,11 +262,13 @@ fn age_ms(age: std::time::Duration) -> u64 {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Upstreams {
     upstreams: Vec<UpstreamState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Upstream"))]
 struct UpstreamState {
     name: String,
     in_flight: u32,
@@ -259,6 +279,7 @@ struct UpstreamState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Endpoint"))]
 struct EndpointState {
     address: String,
     state: &'static str,
@@ -267,6 +288,7 @@ struct EndpointState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EndpointSignal {
     endpoint: String,
     signal: &'static str,
@@ -314,12 +336,14 @@ impl UpstreamState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Functions {
     pool: PoolState,
     functions: Vec<FunctionState>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Pool"))]
 struct PoolState {
     total: u32,
     unreserved: u32,
@@ -328,6 +352,7 @@ struct PoolState {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Function"))]
 pub(super) struct FunctionState {
     name: String,
     upstream: String,
@@ -339,13 +364,17 @@ pub(super) struct FunctionState {
 
 /// `GET /api/v1/functions`.
 pub(super) async fn functions(State(desk): State<Arc<Desk>>) -> Answer<Functions> {
-    let (pool, functions) = desk.look(|snapshot| {
-        let functions = snapshot.functions().iter().map(|f| FunctionState::of(f)).collect();
-        (snapshot.pool(), functions)
-    })?;
-    let PoolView { total, unreserved, unreserved_in_use, in_use } = pool;
-    let pool = PoolState { total, unreserved, unreserved_in_use, in_use };
-    Ok(Json(Functions { pool, functions }))
+    desk.look(Functions::of).map(Json)
+}
+
+impl Functions {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
+        let PoolView { total, unreserved, unreserved_in_use, in_use } = snapshot.pool();
+        Self {
+            pool: PoolState { total, unreserved, unreserved_in_use, in_use },
+            functions: snapshot.functions().iter().map(|f| FunctionState::of(f)).collect(),
+        }
+    }
 }
 
 /// `GET /api/v1/functions/{name}`.

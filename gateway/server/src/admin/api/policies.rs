@@ -23,16 +23,19 @@ use crate::reload::revert::{AFTER_MAX, AFTER_MIN};
 use crate::reload::{Change, Expected, Files, Refused, Reload, Written, file_name_allowed, tag};
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PolicyList"))]
 pub(super) struct List {
     /// Whether what the folder says is what runs.
     ok: bool,
     revision: u64,
     read_only: bool,
     files: Vec<File>,
+    #[cfg_attr(test, schemars(with = "Vec<super::openapi::PolicyProblem>"))]
     problems: Vec<Problem>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PolicyFile"))]
 struct File {
     #[serde(rename = "file")]
     name: String,
@@ -79,7 +82,8 @@ pub(super) async fn read(
 
 /// What a change answers.
 #[derive(Serialize)]
-struct Changed {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PolicyChanged"))]
+pub(super) struct Changed {
     file: String,
     revision: u64,
 }
@@ -173,13 +177,16 @@ pub(super) fn refused(refused: Refused) -> Fault {
 
 /// Files of a draft: text, or null for one that would be removed. Files that are not named stay.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Draft {
+pub(super) struct Draft {
     files: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Checked {
+    #[cfg_attr(test, schemars(with = "Vec<super::openapi::PolicyProblem>"))]
     problems: Vec<Problem>,
     /// What would change, one sentence each.
     diff: Vec<String>,

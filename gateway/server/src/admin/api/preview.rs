@@ -38,6 +38,7 @@ const CALLERS_TOLD_MAX: usize = 10;
 
 /// What `POST /api/v1/policies:preview` answers.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Preview {
     /// When the first call was made that was played, ms since 1970; null without calls.
     from_unix_ms: Option<u64>,
@@ -71,6 +72,7 @@ pub(super) struct Preview {
 
 /// Counts of calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Sums {
     /// Calls that ran.
     admitted: u64,
@@ -84,6 +86,7 @@ struct Sums {
 
 /// Counts of a route and class.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RouteSums {
     /// The route's name.
     route: String,
@@ -101,6 +104,7 @@ struct RouteSums {
 
 /// Counts of a caller.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CallerSums {
     /// Its name where that is known and no secret, else its hash: `#` and 16 hexadecimal digits, the
     /// same for as long as the gateway runs; null: all that are not known.
@@ -115,6 +119,7 @@ struct CallerSums {
 
 /// Counts over time; the lists have the same length.
 #[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PreviewSeries"))]
 struct Series {
     /// Length of a step, seconds.
     every_s: u64,
@@ -128,6 +133,7 @@ struct Series {
 
 /// How true the replay is.
 #[derive(Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Fidelity {
     /// Calls that a replay of the policies that ran decides as they were decided live.
     same: u64,

@@ -26,13 +26,17 @@ const REVISIONS_MAX: usize = 200;
 
 /// Which revisions: the newest, or those before one.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
+    /// Only those before this one.
     before: Option<u64>,
+    /// How many: 50 where it is not said, 200 at most.
     limit: Option<usize>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RevisionList"))]
 pub(super) struct List {
     /// Newest first.
     revisions: Vec<Summary>,
@@ -40,6 +44,7 @@ pub(super) struct List {
 
 /// A revision without its texts.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RevisionSummary"))]
 struct Summary {
     id: u64,
     at: String,
@@ -52,6 +57,7 @@ struct Summary {
 
 /// A revision, whole, with what it changed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RevisionDetail"))]
 pub(super) struct Whole {
     #[serde(flatten)]
     revision: Revision,
@@ -65,12 +71,14 @@ pub(super) struct Whole {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TextChange"))]
 struct Change {
     before: Option<String>,
     after: Option<String>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Restored {
     /// The revision that runs now.
     revision: u64,
@@ -79,11 +87,13 @@ pub(super) struct Restored {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "RevertList"))]
 pub(super) struct PendingList {
     reverts: Vec<Waiting>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Revert"))]
 struct Waiting {
     file: String,
     /// Unix seconds.

@@ -20,6 +20,7 @@ use crate::settings::Role;
 
 /// Who is logged in.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Session {
     /// The user's name; `token` for whoever has the admin token.
     user: String,
@@ -30,8 +31,9 @@ pub(super) struct Session {
 
 /// `{token}` or `{user, password}`.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Credentials"))]
 #[serde(deny_unknown_fields)]
-struct Shown {
+pub(super) struct Shown {
     token: Option<String>,
     user: Option<String>,
     password: Option<String>,
@@ -39,12 +41,15 @@ struct Shown {
 
 /// How many entries of the audit log.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Most {
+    /// How many: 100 where it is not said, 1000 at most.
     limit: Option<usize>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AuditLog {
     /// Newest first.
     entries: Vec<Entry>,

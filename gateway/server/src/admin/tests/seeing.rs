@@ -139,3 +139,44 @@ async fn the_cache_is_shown_and_purged() {
     assert_eq!(answer.refusal(), (415, "media_type_unknown".to_owned()));
     assert_eq!(fixture.watched.purged.lock().len(), 3);
 }
+
+#[tokio::test]
+async fn live_events_tell_all_figures_uncompressed() {
+    let fixture = Fixture::new().await;
+    let headers = [("accept-encoding", "gzip, br")];
+    let answer = fixture.with_token(Method::GET, "/api/v1/live", &headers, "").await;
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(answer.header("content-encoding"), "", "a compressor would hold events back");
+    let data = answer.text().strip_prefix("retry: 2000\n\nid: 1\nevent: tick\ndata: ").unwrap();
+    let tick: Value = serde_json::from_str(data).unwrap();
+    for (path, part) in [("status", ""), ("functions", ""), ("cache", ""), ("routes", "routes")] {
+        let whole = fixture.get(&format!("/api/v1/{path}")).await.json();
+        let wanted = if part.is_empty() { &whole } else { &whole[part] };
+        assert_eq!(&tick[path], wanted, "{path}");
+    }
+    assert_eq!(tick["upstreams"][0]["name"], "mailbox");
+    assert!(tick["upstreams"][0]["endpoints"].as_object().unwrap().values().all(|n| *n == 2));
+
+    *fixture.watched.readiness.lock() = Readiness::NotReady(Cow::Borrowed("draining"));
+    let answer = fixture.get("/api/v1/live").await;
+    assert_eq!(answer.refusal(), (503, "draining".to_owned()));
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_session_does_and_does_not_prolong_it() {
+    let fixture = Fixture::new().await;
+    let ada = session::Identity { name: "ada".into(), role: Role::Admin };
+    let set = fixture.desk.sessions.begin(ada).unwrap();
+    let cookie = set.to_str().unwrap().split(';').next().unwrap().to_owned();
+    let request = Request::get("/api/v1/live").header("host", "localhost");
+    let request = request.header("cookie", &cookie).body(Body::empty()).unwrap();
+    let mut body = fixture.router.clone().oneshot(request).await.unwrap().into_body();
+    for _ in 0..2 {
+        assert!(body.frame().await.is_some());
+    }
+    let out = fixture.call(Method::DELETE, "/api/v1/session", &[("cookie", &cookie)], "").await;
+    assert_eq!(out.status, StatusCode::NO_CONTENT);
+    let end = tokio::time::timeout(Duration::from_secs(10), body.frame()).await;
+    assert!(end.unwrap().is_none(), "it goes on after the logout");
+}
