@@ -32,6 +32,7 @@ mod log;
 mod memory;
 mod path;
 mod preview;
+mod purge;
 mod quota;
 mod redis;
 mod reload;

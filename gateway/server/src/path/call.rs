@@ -117,6 +117,7 @@ impl Call {
             shed: None,
             shadow: None,
             cache: None,
+            cache_detail: None,
             attempts: [None, None],
             request_bytes: 0,
             response_bytes: 0,

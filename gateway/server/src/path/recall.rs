@@ -11,7 +11,7 @@ use crate::authority::keyed;
 use crate::body::Body;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
-use crate::store::{Asked, Errand, Recalled};
+use crate::store::{Asked, Errand, Outcome, Recalled};
 
 /// What the cache makes of a call.
 pub enum Recall {
@@ -66,17 +66,24 @@ fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
     }
 }
 
+/// How the cache took part, for the record.
+pub fn note(call: &mut Call, outcome: Outcome) {
+    let record = &mut call.settlement.record;
+    record.cache = Some(outcome.result);
+    record.cache_detail = outcome.detail;
+}
+
 fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
     match recalled {
-        Recalled::Answer { response, result, meanwhile } => {
-            call.settlement.record.cache = Some(result);
+        Recalled::Answer { response, outcome, meanwhile } => {
+            note(call, outcome);
             Ok(match meanwhile {
                 Some(errand) => Recall::Meanwhile(response, errand),
                 None => Recall::Answer(response),
             })
         }
         Recalled::Forward(errand) => {
-            call.settlement.record.cache = Some(errand.result());
+            note(call, errand.outcome());
             errand.prepare(&mut opened.head.headers);
             Ok(Recall::Forward(Some(errand)))
         }
@@ -104,8 +111,8 @@ pub fn stand_in(
     let stand_in = errand?.stand_in(why, call.cache_now())?;
     let core = &call.core;
     call.settlement.free(|| core.now());
+    note(call, stand_in.outcome);
     let record = &mut call.settlement.record;
-    record.cache = Some(stand_in.result);
     if record.shed.is_none() {
         record.shed = refusal.quota_record();
     }

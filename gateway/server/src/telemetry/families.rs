@@ -102,6 +102,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(signal_gauges(sources.live));
     families.extend(function_gauges(sources.live));
     families.extend(store_state(sources.live));
+    families.extend(cache_state(sources.live));
     families.extend(own_state(sources));
     families.extend(recording(sources.live));
     families.extend(sources.process.families());
@@ -451,11 +452,32 @@ fn store_state(live: &LiveState) -> [Family; 3] {
     [up, ops, durations]
 }
 
-fn own_state(sources: &Sources<'_>) -> [Family; 6] {
+fn cache_state(live: &LiveState) -> [Family; 3] {
+    let mut evictions = Family::counter(
+        "sumun_cache_evictions_total",
+        "sumun.cache.evictions",
+        "{answer}",
+        "Stored answers that went for want of room",
+    );
+    for (route, lost) in &live.cache.evictions {
+        evictions.push(vec![("route", Label::text(route.as_str()))], Value::Count(*lost));
+    }
+    let bytes =
+        Family::gauge("sumun_cache_bytes", "sumun.cache.bytes", "By", "Bytes in the shared cache")
+            .with(Value::Number(live.cache.bytes as f64));
+    let entries = Family::gauge(
+        "sumun_cache_entries",
+        "sumun.cache.entries",
+        "{key}",
+        "Keys of the shared cache with something stored",
+    )
+    .with(Value::Number(live.cache.entries as f64));
+    [bytes, entries, evictions]
+}
+
+fn own_state(sources: &Sources<'_>) -> [Family; 5] {
     let (live, totals) = (sources.live, sources.totals);
     [
-        Family::gauge("sumun_cache_bytes", "sumun.cache.bytes", "By", "Bytes in the shared cache")
-            .with(Value::Number(live.cache_bytes as f64)),
         Family::gauge(
             "sumun_policy_reload_ok",
             "sumun.policy.reload_ok",
