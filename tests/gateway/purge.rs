@@ -125,7 +125,10 @@ async fn the_cache_says_what_it_holds_by_route() {
     assert_eq!((&route["hit_ratio"], &route["evictions"]), (&json!(0.5), &json!(0)), "{cache}");
     assert_eq!(route["bytes"], cache["bytes"], "{cache}");
     assert!(route["oldest_s"].as_f64().is_some_and(|oldest| oldest < 60.0), "{cache}");
-    assert_eq!((&cache["store"], &cache["tiers"][0]["store"]), (&json!("memory"), &json!("memory")));
+    assert_eq!(
+        (&cache["store"], &cache["tiers"][0]["store"]),
+        (&json!("memory"), &json!("memory"))
+    );
     let entries = sumun.metric("sumun_cache_entries").await;
     assert!((entries - 2.0).abs() < 0.1, "{entries}");
 }
@@ -139,7 +142,8 @@ async fn the_memory_bound_holds_in_bytes() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let upstream = Upstream::start(move |asked: &Recorded| {
-        let number: u64 = asked.target().rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let number: u64 =
+            asked.target().rsplit('/').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         let mut random = fastrand::Rng::with_seed(seed ^ number);
         // Most small, some large, as resources are.
         let most = [512, 4096, 65_536, 262_144][random.usize(..4)];
@@ -152,7 +156,12 @@ async fn the_memory_bound_holds_in_bytes() {
         .start()
         .await;
     for round in 0..3 {
-        Load::get(sumun.address(), "/warm").connections(8).total(200 + round).run().await.assert_all(200);
+        Load::get(sumun.address(), "/warm")
+            .connections(8)
+            .total(200 + round)
+            .run()
+            .await
+            .assert_all(200);
     }
     let before_kib = sumun.anonymous_kib();
     let mut most = 0;
@@ -168,8 +177,14 @@ async fn the_memory_bound_holds_in_bytes() {
     let cache = sumun.admin_get("/api/v1/cache").await;
     let (entries, evictions) = (cache["entries"].as_u64(), cache["evictions"].as_u64());
     let grown = (sumun.anonymous_kib().saturating_sub(before_kib)) << 10;
-    println!("reported at most {most}, process grown by {grown}, {entries:?} entries, {evictions:?} evicted");
-    assert_eq!(entries.zip(evictions).map(|(held, lost)| held + lost), Some(WRITTEN + 1), "{cache}");
+    println!(
+        "reported at most {most}, process grown by {grown}, {entries:?} entries, {evictions:?} evicted"
+    );
+    assert_eq!(
+        entries.zip(evictions).map(|(held, lost)| held + lost),
+        Some(WRITTEN + 1),
+        "{cache}"
+    );
     assert!(most > BOUND / 2, "it is used: {most}");
     // What an allocator keeps of freed pieces of all sizes is on top.
     assert!(grown <= BOUND + BOUND / 2, "grown by {grown}");

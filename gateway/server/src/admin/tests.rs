@@ -23,8 +23,8 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use super::watch::{
-    Bounds, CacheFigures, CachedRoute, Forgetting, Held, Metrics, Purge, Purged, Quantiles, Recorded, RecordingFigures, RouteFigures,
-    StoreFigures,
+    Bounds, CacheFigures, CachedRoute, Forgetting, Held, Metrics, Purge, Purged, Quantiles,
+    Recorded, RecordingFigures, RouteFigures, StoreFigures,
 };
 use super::*;
 use crate::reload::{Apply, Source};
@@ -119,8 +119,7 @@ impl Watch for Watched {
     }
 
     fn cache(&self) -> CacheFigures {
-        let held =
-            Held { route: "mail-list".to_owned(), entries: 4, bytes: 5, oldest: Some(AGE) };
+        let held = Held { route: "mail-list".to_owned(), entries: 4, bytes: 5, oldest: Some(AGE) };
         let route = CachedRoute {
             held,
             evictions: 2,

@@ -78,12 +78,7 @@ impl Call {
     }
 }
 
-fn described(
-    route: &Route,
-    method: &Method,
-    headers: &HeaderMap,
-    snapshot: &Snapshot,
-) -> String {
+fn described(route: &Route, method: &Method, headers: &HeaderMap, snapshot: &Snapshot) -> String {
     let policy = &route.policy;
     let mut out = String::new();
     let origin = &policy.origin;
@@ -131,16 +126,20 @@ fn described(
 fn of_request(method: &Method, headers: &HeaderMap) -> Vec<&'static str> {
     if method != Method::GET && method != Method::HEAD {
         let changes = !method.is_safe();
-        return changes.then_some("a 2xx or 3xx makes what is stored for its URL invalid").into_iter().collect();
+        return changes
+            .then_some("a 2xx or 3xx makes what is stored for its URL invalid")
+            .into_iter()
+            .collect();
     }
     let wishes = Wishes::read(headers);
     let none = Delta::ZERO;
     [
-        (headers.contains_key(IF_MATCH) || headers.contains_key(IF_UNMODIFIED_SINCE))
-            .then_some("goes past the cache: only the service can judge If-Match and If-Unmodified-Since"),
-        headers
-            .contains_key(AUTHORIZATION)
-            .then_some("with Authorization: stored and served only as public, s-maxage or must-revalidate"),
+        (headers.contains_key(IF_MATCH) || headers.contains_key(IF_UNMODIFIED_SINCE)).then_some(
+            "goes past the cache: only the service can judge If-Match and If-Unmodified-Since",
+        ),
+        headers.contains_key(AUTHORIZATION).then_some(
+            "with Authorization: stored and served only as public, s-maxage or must-revalidate",
+        ),
         wishes.no_store.then_some("no-store: neither stored nor served from the store"),
         (wishes.no_cache || wishes.max_age == Some(none))
             .then_some("no-cache or max-age=0: the service is asked first"),

@@ -194,7 +194,8 @@ impl Watch for Running {
         }
         for (name, route) in &mut routes {
             route.held.route.clone_from(name);
-            route.evictions = Name::new(name).map_or(0, |name| evictions.get(&name).copied().unwrap_or(0));
+            route.evictions =
+                Name::new(name).map_or(0, |name| evictions.get(&name).copied().unwrap_or(0));
         }
         let routes: Vec<CachedRoute> = routes.into_values().collect();
         CacheFigures {

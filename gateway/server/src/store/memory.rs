@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use moka::ops::compute::Op;
 use moka::notification::RemovalCause;
+use moka::ops::compute::Op;
 use moka::sync::Cache as Table;
 use parking_lot::Mutex;
 use sumun_policy::units::Name;

@@ -57,7 +57,9 @@ impl Cache {
                 self.purge_scope(Scope::Url(&Key::of_url(resource, rules)), manner)
             }
             What::Route(route) => self.purge_scope(Scope::Route(route), manner),
-            What::Tag(tag) => self.purge_scope(Scope::Label(Labels::of_tag(tag.as_bytes())), manner),
+            What::Tag(tag) => {
+                self.purge_scope(Scope::Label(Labels::of_tag(tag.as_bytes())), manner)
+            }
             What::Group { scheme, authority, name } => {
                 let origin = [scheme, "\n", authority].concat();
                 let label = Labels::of_group(name.as_bytes(), origin.as_bytes());

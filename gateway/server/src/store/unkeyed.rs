@@ -31,7 +31,8 @@ const UNKEYED: [HeaderName; 17] = [
 /// Removes them, but for those that belong to the key.
 pub(crate) fn drop_unkeyed(headers: &mut HeaderMap, keyed: &[HeaderName]) {
     // Most requests have none: one look at all names is cheaper than a look-up of each.
-    let may_be = |name: &HeaderName| name.as_str().starts_with("x-") || name.as_str().starts_with("front-");
+    let may_be =
+        |name: &HeaderName| name.as_str().starts_with("x-") || name.as_str().starts_with("front-");
     if !headers.keys().any(|name| may_be(name) && UNKEYED.contains(name)) {
         return;
     }

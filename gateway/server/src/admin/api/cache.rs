@@ -216,7 +216,8 @@ fn what(desk: &Desk, wanted: Wanted) -> Result<Purged, Fault> {
         (None, None, Some(tag), (None, None), None) => Ok(Purged::Tag(label(tag, "tag")?)),
         (None, None, None, (Some(group), Some(origin)), None) => {
             let whole = "`origin` must be a scheme, a host and perhaps a port";
-            let origin = whole_url(&origin).filter(|url| url.path() == "/" && url.query().is_none());
+            let origin =
+                whole_url(&origin).filter(|url| url.path() == "/" && url.query().is_none());
             let origin = origin.ok_or_else(|| Fault::malformed(whole))?;
             Ok(Purged::Group(origin, label(group, "group")?))
         }

@@ -118,8 +118,9 @@ const PURGE: &str = "/api/v1/cache:purge";
 async fn the_cache_is_purged() {
     let fixture = Fixture::new().await;
     let json_type = [("content-type", "application/json; charset=utf-8")];
-    let purge =
-        async |body: &Value| fixture.with_token(Method::POST, PURGE, &json_type, &body.to_string()).await;
+    let purge = async |body: &Value| {
+        fixture.with_token(Method::POST, PURGE, &json_type, &body.to_string()).await
+    };
     let url = "http://localhost:8080/a?b=c";
     let origin: http::Uri = "http://localhost:8080".parse().unwrap();
     let hard = |what| Purge { what, how: Forgetting::Hard };
@@ -141,7 +142,10 @@ async fn the_cache_is_purged() {
         wanted.push(hard(what));
     }
     let dry = purge(&json!({"all": true, "dry_run": true, "soft": true})).await.json();
-    assert_eq!((&dry["purged"], &dry["entries"], &dry["dry_run"]), (&json!(0), &json!(4), &json!(true)));
+    assert_eq!(
+        (&dry["purged"], &dry["entries"], &dry["dry_run"]),
+        (&json!(0), &json!(4), &json!(true))
+    );
     wanted.push(Purge { what: Purged::All, how: Forgetting::Preview });
     let soft = purge(&json!({"tag": "red", "soft": true})).await.json();
     assert_eq!((&soft["purged"], &soft["soft"]), (&json!(4), &json!(true)));

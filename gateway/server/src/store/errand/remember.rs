@@ -32,11 +32,7 @@ impl Errand {
     /// `ETag` nor `Last-Modified`, its tag is made from the body, so a body of known length up to
     /// 64 KiB is read before its head is passed on. (A larger one, or one of unknown length, goes
     /// without a tag this time; hits have it.) Cancel-safe: dropped, the lead goes to a follower.
-    pub async fn remember(
-        self,
-        response: Response<Body>,
-        now: Now,
-    ) -> (Response<Body>, Outcome) {
+    pub async fn remember(self, response: Response<Body>, now: Now) -> (Response<Body>, Outcome) {
         let (mut response, outcome) = self.taken(response, now).await;
         for name in tag_fields() {
             response.headers_mut().remove(name);

@@ -203,13 +203,10 @@ async fn a_soft_purge_leaves_an_answer_to_the_stale_rules_and_a_revalidation() {
     let tagged = [FRESH, ("etag", "\"1\""), ("cache-tag", "red")];
     let url = Resource { scheme: "http", authority: "items.internal", path_and_query: "/" };
     for what in 0..4 {
-        let kit = Kit::with(policy::Cache {
-            stale_if_error: Some(Duration::from_secs(30)),
-            ..rules()
-        });
+        let kit =
+            Kit::with(policy::Cache { stale_if_error: Some(Duration::from_secs(30)), ..rules() });
         let (key, own) = (kit.rules.key.clone(), kit.route.clone());
-        let what =
-            [What::Url(url, &key), What::Tag("red"), What::Route(&own), What::All][what];
+        let what = [What::Url(url, &key), What::Tag("red"), What::Route(&own), What::All][what];
         kit.get(&[], response(200, &tagged, "a")).await;
         store(&kit, "/other").await;
         kit.pass(10);
