@@ -4,12 +4,13 @@
 #   make test    every test there is; the last line is the count
 #   make check   format, lints, tidiness, types of the admin UI
 #   make bench   Sumun beside its peers, in CPU time per request
+#   make bench-overload   admission at up to ten times the load, beside five baselines
 #   make ui      build the admin UI into admin-ui/dist, which the next build of the binary embeds
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 NODE := $(shell command -v npm 2>/dev/null)
 
-.PHONY: run test check bench ui ui-check
+.PHONY: run test check bench bench-overload ui ui-check
 
 run: ui
 	cargo build --release --locked --bin sumun
@@ -27,6 +28,9 @@ check: ui-check
 
 bench:
 	tests/bench/run
+
+bench-overload:
+	tests/bench/overload/run --svg tests/bench/overload/goodput.svg
 
 ifeq ($(NODE),)
 ui ui-check:

@@ -25,17 +25,7 @@ GROWTH_MIN_COUNT = 20
 
 def build():
     """The binary that runs the stages."""
-    tools.say(f"building the stages with the profile {PROFILE} (the first time takes minutes)")
-    command = ["cargo", "build", "--locked", "--profile", PROFILE, "-p", "sumun-tests",
-               "--bench", "instructions", "--message-format", "json"]
-    done = subprocess.run(command, cwd=tools.ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise BenchError("the stages do not build")
-    for line in done.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("target", {}).get("name") == "instructions" and message.get("executable"):
-            return message["executable"]
-    raise BenchError("cargo named no binary of the stages")
+    return tools.bench_binary("instructions", PROFILE)
 
 
 def counted(binary, stage, count):

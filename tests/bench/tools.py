@@ -1,5 +1,6 @@
 """Installs and builds what a run needs, into a cache folder; nothing that is already there is touched."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -112,3 +113,18 @@ def sumun(profile):
     if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode:
         raise BenchError("sumun does not build")
     return TARGET / profile / "sumun"
+
+
+def bench_binary(name, profile="bench-quick"):
+    """A program of the tests that is not one of cargo's own tests."""
+    say(f"building {name} with the profile {profile} (the first time takes minutes)")
+    command = ["cargo", "build", "--locked", "--profile", profile, "-p", "sumun-tests",
+               "--bench", name, "--message-format", "json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise BenchError(f"{name} does not build")
+    for line in done.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("target", {}).get("name") == name and message.get("executable"):
+            return message["executable"]
+    raise BenchError(f"cargo named no binary of {name}")

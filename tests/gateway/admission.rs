@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sumun_tests::{
-    Actuator, Client, DEADLINE, Gate, H2Client, H2Reply, H2Upstream, Load, Reply, Response, Sumun,
-    Upstream, eventually,
+    Actuator, Client, DEADLINE, Gate, H2Client, H2Reply, H2Upstream, Load, Reply, Response, Step,
+    Sumun, Upstream, eventually,
 };
 
 use crate::policies;
@@ -114,16 +114,14 @@ async fn own_calls_in_flight_are_the_busy_workers_where_no_signal_tells() {
             Err(_) => waiting.push(client),
         }
     }
-    // Over five the share refused rises from nothing, at ten all are: the shares of the five calls
-    // between make 0.8 of one call.
-    assert_eq!((waiting.len(), refused), (10, 20), "ten workers and not one more");
-    assert_eq!(upstream.in_flight_max(), 10);
+    assert_eq!((waiting.len(), refused), (5, 25), "half of ten workers and not one more");
+    assert_eq!(upstream.in_flight_max(), 5);
     let limit = sumun.metric("sumun_limit{route=\"job\"}").await;
-    assert!((limit - 10.0).abs() < f64::EPSILON, "{limit}");
+    assert!((limit - 5.0).abs() < f64::EPSILON, "{limit}");
     // Interactive calls still pass.
     let mut page = Client::connect(sumun.address()).await;
     page.send("GET /page/x HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    upstream.arrived(11).await;
+    upstream.arrived(6).await;
     gate.open();
     for client in waiting {
         assert_eq!(client.deadline(DEADLINE).answer().await.status, 200);
@@ -319,4 +317,41 @@ async fn a_refusal_does_not_wait_for_a_body_that_expects_to_be_asked_for() {
     let answer = client.answer().await;
     assert_refusal(&answer, "rps_over", "rps");
     assert!(answer.interim.is_empty(), "no 100 before a refusal");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_finds_all_workers_taken_is_served_by_the_next_that_is_free() {
+    let took = Duration::from_millis(200);
+    let reply = Reply { steps: vec![Step::Pause(took)] };
+    let upstream = Upstream::start(move |_| {
+        let mut reply = reply.clone();
+        reply.steps.extend(Reply::ok("done").steps);
+        reply
+    });
+    let upstream = upstream.await;
+    let keys = format!("{}, workers_max: 2", policies::upstream(&upstream.url()));
+    let sumun =
+        Sumun::start(&beside(&keys, "workers: { enter: 85%, full: 100%, wait: 250ms }")).await;
+    let request = "GET /batch/1 HTTP/1.1\r\nhost: a\r\n\r\n";
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(Client::connect(sumun.address()).await);
+    }
+    // How long to wait follows from how long calls take, which is learned from the first.
+    eventually("a third call waits and is served", DEADLINE, async || {
+        sumun.idle(DEADLINE).await;
+        let came = upstream.request_count();
+        for client in &mut clients[..2] {
+            client.send(request).await;
+        }
+        upstream.arrived(came + 2).await;
+        clients[2].send(request).await;
+        let mut statuses = Vec::new();
+        for client in &mut clients {
+            statuses.push(client.answer().await.status);
+        }
+        if statuses == [200, 200, 200] { Ok(()) } else { Err(statuses) }
+    })
+    .await;
+    assert_eq!(upstream.in_flight_max(), 2, "nobody waits at the service");
 }

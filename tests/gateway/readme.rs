@@ -78,7 +78,7 @@ fn every_make_target_and_subcommand_that_is_named_exists() {
     }
     let readme = read("README.md");
     let named: Vec<_> = after(&readme, "`make ").into_iter().collect();
-    assert_eq!(named, ["bench", "check", "run", "test"]);
+    assert_eq!(named, ["bench", "bench-overload", "check", "run", "test"]);
 }
 
 #[test]

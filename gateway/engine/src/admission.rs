@@ -14,6 +14,9 @@
 //! and makes an `offer` of it to each class: who is shed (`cohort`, `diffusion`) on its `terms`, and
 //! when they may come back (`booking`).
 //!
+//! A call that finds all slots taken may wait for one for a moment ([`wait`]), where the caller of the
+//! engine can wait.
+//!
 //! Order within a decision: the rate is looked at, then the slot is taken, then the token. A call
 //! refused by workers has spent no token; a call refused by its rate holds no slot. Decided before
 //! the body is read; nothing allocates.
@@ -35,6 +38,7 @@ pub(crate) mod limit;
 pub(crate) mod offer;
 pub(crate) mod proven;
 pub(crate) mod terms;
+pub mod wait;
 pub(crate) mod workers;
 
 use std::sync::Arc;
@@ -44,8 +48,10 @@ use sumun_policy::policy::Class;
 
 use crate::admission::account::Account;
 use crate::admission::lane::{Gate, Lane, Spend};
+use crate::admission::wait::line::Line;
+use crate::admission::wait::{Asked, Course};
 use crate::route::Route;
-use crate::slots::{Slots, UNLIMITED};
+use crate::slots::{Full, Slots, UNLIMITED};
 use crate::time::Moment;
 
 /// What a call says of itself, for admission.
@@ -93,6 +99,8 @@ enum Place {
 struct State<'a> {
     account: &'a Account,
     slots: &'a Slots,
+    /// Who waits for a slot; nobody does in the virtual world.
+    line: Option<&'a Line<Asked>>,
 }
 
 /// Why a call is refused, and when to come back.
@@ -197,13 +205,12 @@ impl Decision {
 
 /// Decides on one call of a route.
 pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
-    let (lane, state) = (&route.lane, &route.upstream.state);
-    let real = State { account: &lane.state.live, slots: &state.slots };
+    let (lane, real) = (&route.lane, real(route));
     match lane.gate(ask.class) {
         Gate::Open => {
             real.enter(ask.class);
             if lane.is_shadow() {
-                State { account: &lane.state.shadow, slots: &state.shadow }.enter(ask.class);
+                shadow_state(route).enter(ask.class);
                 return Decision::enter(Slot::new(route, ask.class, Place::Lane));
             }
         }
@@ -214,8 +221,39 @@ pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
         }
         Gate::Shadow => return shadow(route, real, ask, now),
     }
+    admitted(route, ask)
+}
+
+/// The same, but a call that finds all slots taken may wait for one.
+pub(crate) fn decide_or_wait(route: &Arc<Route>, ask: Ask, now: Moment) -> Course {
+    let lane = &route.lane;
+    if lane.gate(ask.class) != Gate::Enforce {
+        return Course::Decided(decide(route, ask, now));
+    }
+    let decision = match attempt(lane, real(route), ask, now) {
+        Ok(()) => admitted(route, ask),
+        Err(Turned::Rate(shed)) => Decision::refuse(shed),
+        Err(Turned::Slots(full)) => match wait::join(route, ask, full, now) {
+            Some(course) => return course,
+            None => Decision::refuse(turn_away(lane, ask, full, now)),
+        },
+    };
+    Course::Decided(decision)
+}
+
+fn real(route: &Route) -> State<'_> {
+    let state = &route.upstream.state;
+    State { account: &route.lane.state.live, slots: &state.slots, line: Some(&state.line) }
+}
+
+fn shadow_state(route: &Route) -> State<'_> {
+    State { account: &route.lane.state.shadow, slots: &route.upstream.state.shadow, line: None }
+}
+
+/// The slot of a call that has entered.
+fn admitted(route: &Arc<Route>, ask: Ask) -> Decision {
     let place = if route.upstream.has_shadow() {
-        state.shadow.enter();
+        route.upstream.state.shadow.enter();
         Place::Upstream
     } else {
         Place::Nowhere
@@ -225,34 +263,75 @@ pub(crate) fn decide(route: &Arc<Route>, ask: Ask, now: Moment) -> Decision {
 
 /// The decision itself: the same for real calls, in shadow mode and in a replay. What enters has
 /// taken its slot and its token; what is refused has taken nothing and booked its return.
-fn judge(lane: &Lane, state: State<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
-    let (terms, account) = (lane.terms(ask.class), state.account.of(ask.class));
+fn judge(lane: &Lane, world: State<'_>, ask: Ask, now: Moment) -> Result<(), Shed> {
+    attempt(lane, world, ask, now).map_err(|turned| match turned {
+        Turned::Rate(shed) => shed,
+        Turned::Slots(full) => book(lane, world.account, ask, full, now),
+    })
+}
+
+/// What kept a call out.
+enum Turned {
+    /// Its rate; the return is booked.
+    Rate(Shed),
+    /// The slots; nothing is booked yet.
+    Slots(Full),
+}
+
+fn attempt(lane: &Lane, world: State<'_>, ask: Ask, now: Moment) -> Result<(), Turned> {
+    let account = world.account.of(ask.class);
     // Most calls over the rate end here and never touch the word that others share.
-    lane.rate_verdict(state.account, ask, Spend::Nothing, now)?;
-    if let Err(full) = terms.enter(state.slots, account, ask.caller, now) {
-        // Only what the workers refused is unmet demand for workers.
-        account.refuse();
-        return Err(terms.shed(full, account, now));
-    }
-    if let Err(shed) = lane.rate_verdict(state.account, ask, Spend::One, now) {
-        state.slots.leave();
-        return Err(shed);
+    lane.rate_verdict(world.account, ask, Spend::Nothing, now).map_err(Turned::Rate)?;
+    let entered = lane.terms(ask.class).enter(world.slots, account, ask.caller, now);
+    entered.map_err(Turned::Slots)?;
+    if let Err(shed) = lane.rate_verdict(world.account, ask, Spend::One, now) {
+        world.leave();
+        return Err(Turned::Rate(shed));
     }
     account.enter();
     Ok(())
 }
 
+/// The last step of a real call that was handed a slot: its token.
+fn attempt_token(route: &Route, ask: Ask, now: Moment) -> Result<(), Shed> {
+    let account = &route.lane.state.live;
+    route.lane.rate_verdict(account, ask, Spend::One, now).inspect_err(|_| {
+        route.upstream.state.leave();
+    })?;
+    account.of(ask.class).enter();
+    Ok(())
+}
+
+/// Refuses a real call by its slots.
+fn turn_away(lane: &Lane, ask: Ask, full: Full, now: Moment) -> Shed {
+    book(lane, &lane.state.live, ask, full, now)
+}
+
+fn book(lane: &Lane, account: &Account, ask: Ask, full: Full, now: Moment) -> Shed {
+    let account = account.of(ask.class);
+    // Only what the workers refused is unmet demand for workers.
+    account.refuse();
+    lane.terms(ask.class).shed(full, account, now)
+}
+
 /// The decision in the virtual world; the call enters the real one whatever it is.
 fn shadow(route: &Arc<Route>, real: State<'_>, ask: Ask, now: Moment) -> Decision {
-    let (lane, state) = (&route.lane, &route.upstream.state);
-    let world = State { account: &lane.state.shadow, slots: &state.shadow };
-    let shed = judge(lane, world, ask, now).err();
+    let shed = judge(&route.lane, shadow_state(route), ask, now).err();
     real.enter(ask.class);
     let place = if shed.is_none() { Place::Lane } else { Place::Nowhere };
     Decision { outcome: Ok(Slot::new(route, ask.class, place)), shadow: shed }
 }
 
 impl State<'_> {
+    /// Frees a slot that was taken in vain.
+    fn leave(self) {
+        if self.slots.leave()
+            && let Some(line) = self.line
+        {
+            line.pass_on(self.slots);
+        }
+    }
+
     /// Counts a call that enters whatever the limit.
     fn enter(self, class: Class) {
         self.account.of(class).enter();
@@ -309,7 +388,7 @@ impl Drop for Slot {
         if self.virtual_place != Place::Nowhere {
             upstream.shadow.leave();
         }
-        upstream.slots.leave();
+        upstream.leave();
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sumun_policy::policy::{self, Class};
 
 use crate::admission::lane::{Gate, Lane};
+use crate::admission::wait::Course;
 use crate::admission::{self, Ask, Decision, ThresholdView};
 use crate::quota::Function;
 use crate::slots::UNLIMITED;
@@ -29,6 +30,12 @@ impl Route {
     /// Decides on one call: the fast loop. Never blocks, never allocates.
     pub fn decide(self: &Arc<Self>, ask: Ask, now: Moment) -> Decision {
         admission::decide(self, ask, now)
+    }
+
+    /// Decides on one call that may wait for a slot; like [`decide`](Self::decide) but for calls that
+    /// do, which take a lock and allocate.
+    pub fn decide_or_wait(self: &Arc<Self>, ask: Ask, now: Moment) -> Course {
+        admission::decide_or_wait(self, ask, now)
     }
 
     /// Decides on a call of the route's own class by nobody that is known.

@@ -4,13 +4,20 @@
 //! instant, fewer calls were in flight than the limit then in force. There is no moment between
 //! looking and entering. A limit may fall under what is in flight: nobody is thrown out, and
 //! nobody enters until enough have left.
+//!
+//! One bit of the word says that somebody waits for a slot ([`crate::admission::wait`]). As it is the
+//! same word, whoever leaves learns it in the very step that frees the slot: either the one who waits
+//! sees the freed slot, or the one who leaves sees the bit.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use crate::sync::AtomicU64;
 
 /// No limit.
 pub const UNLIMITED: u32 = u32::MAX;
+
+/// Somebody waits for a slot: the highest bit of the low half.
+const WAITED_FOR: u64 = 1 << 31;
 
 /// The packed word: limit in the high half, in flight in the low half.
 #[derive(Debug)]
@@ -53,26 +60,42 @@ impl Slots {
 
     /// Enters whatever the limit, as interactive calls do; answers how many were in flight before.
     ///
-    /// Four thousand million calls in flight would overflow the half word; each of them holds a
-    /// connection, so memory ends long before.
+    /// Two thousand million calls in flight would overflow their part of the word; each of them
+    /// holds a connection, so memory ends long before.
     pub fn enter(&self) -> u32 {
         let (_, before) = unpack(self.word.fetch_add(1, AcqRel));
-        debug_assert!(before < u32::MAX, "in-flight overflows into the limit");
+        debug_assert!(u64::from(before) + 1 < WAITED_FOR, "in-flight overflows into the mark");
         before
     }
 
-    /// Leaves; exactly once for each time that one entered.
-    pub fn leave(&self) {
-        let (_, before) = unpack(self.word.fetch_sub(1, Release));
-        debug_assert!(before > 0, "left more often than entered");
+    /// Leaves; exactly once for each time that one entered. Answers whether somebody waits.
+    pub fn leave(&self) -> bool {
+        let before = self.word.fetch_sub(1, AcqRel);
+        debug_assert!(unpack(before).1 > 0, "left more often than entered");
+        before & WAITED_FOR != 0
+    }
+
+    /// Whether somebody waits.
+    pub fn is_waited_for(&self) -> bool {
+        self.word.load(Acquire) & WAITED_FOR != 0
+    }
+
+    /// Says that somebody waits: whoever leaves from now on is told.
+    pub(crate) fn mark(&self) {
+        self.word.fetch_or(WAITED_FOR, AcqRel);
+    }
+
+    /// Says that nobody waits.
+    pub(crate) fn unmark(&self) {
+        self.word.fetch_and(!WAITED_FOR, AcqRel);
     }
 
     /// Sets the limit; what is in flight stays.
     pub fn set_limit(&self, limit: u32) {
         let mut word = self.word.load(Relaxed);
         while unpack(word).0 != limit {
-            let (_, in_flight) = unpack(word);
-            match self.word.compare_exchange_weak(word, pack(limit, in_flight), AcqRel, Relaxed) {
+            let next = (u64::from(limit) << 32) | (word & u64::from(u32::MAX));
+            match self.word.compare_exchange_weak(word, next, AcqRel, Relaxed) {
                 Ok(_) => return,
                 Err(seen) => word = seen,
             }
@@ -95,7 +118,7 @@ fn pack(limit: u32, in_flight: u32) -> u64 {
 }
 
 fn unpack(word: u64) -> (u32, u32) {
-    ((word >> 32) as u32, word as u32)
+    ((word >> 32) as u32, (word & (WAITED_FOR - 1)) as u32)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use sumun_policy::policy::{self, Source};
 
 use crate::admission::lane::Lane;
+use crate::admission::wait::Asked;
+use crate::admission::wait::line::Line;
 use crate::endpoint::{self, Endpoint};
 use crate::live::Recorder;
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
@@ -58,6 +60,10 @@ pub(crate) struct UpstreamState {
     /// What would be in flight had the lanes in shadow mode refused. Counted from the first
     /// revision on that has such a lane; calls let in before it are never seen here.
     pub shadow: Slots,
+    /// Who waits for one of `slots`.
+    pub line: Line<Asked>,
+    /// How long a call typically holds its slot; 0: not known yet, so nobody waits.
+    pub hold_ns: AtomicU64,
     generation: AtomicU64,
     refreshed_at: AtomicU64,
     /// What is kept for a replay, where anything is.
@@ -122,6 +128,11 @@ impl Upstream {
         if f64::from(endpoint.in_flight()) * 2.0 >= capacity {
             endpoint.pressed.set(1.0, now);
         }
+    }
+
+    /// Calls that wait for a slot.
+    pub fn waiting(&self) -> usize {
+        self.state.line.waiting()
     }
 
     /// Calls in flight, of all its routes.
@@ -205,9 +216,18 @@ impl UpstreamState {
             recorded: recorder.map(Recorded::new),
             slots: Slots::new(UNLIMITED),
             shadow: Slots::new(UNLIMITED),
+            line: Line::new(),
+            hold_ns: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             refreshed_at: AtomicU64::new(0),
             slow: Mutex::new(Scratch::default()),
+        }
+    }
+
+    /// Frees a slot: it goes to whoever waits first, where somebody does.
+    pub(crate) fn leave(&self) {
+        if self.slots.leave() {
+            self.line.pass_on(&self.slots);
         }
     }
 }

@@ -108,6 +108,18 @@ impl Terms {
         slots.try_enter(limit).map(drop)
     }
 
+    /// Whether a call that was kept out so may wait for a slot: all were taken, and its caller is not
+    /// among those that are shed.
+    pub(crate) fn may_wait(&self, full: Full, caller: Option<u64>, now: Moment) -> bool {
+        full.in_flight >= full.limit && self.standing(caller, now) != Standing::Below
+    }
+
+    fn standing(&self, caller: Option<u64>, now: Moment) -> Standing {
+        let cohort = f64::from(f32::from_bits(self.cohort.load(Relaxed)));
+        let band = f64::from(f32::from_bits(self.band.load(Relaxed)));
+        cohort::standing(caller, cohort, band, now)
+    }
+
     /// The refusal, with the instant that is booked for its return.
     pub(crate) fn shed(&self, full: Full, account: &ClassAccount, now: Moment) -> Shed {
         let share = f64::from_bits(self.share.load(Relaxed));
@@ -142,9 +154,7 @@ impl Terms {
         if share <= 0.0 || in_flight >= limit {
             return in_flight >= limit;
         }
-        let cohort = f64::from(f32::from_bits(self.cohort.load(Relaxed)));
-        let band = f64::from(f32::from_bits(self.band.load(Relaxed)));
-        match cohort::standing(caller, cohort, band, now) {
+        match self.standing(caller, now) {
             Standing::Below => true,
             Standing::Within => account.diffusion.choose(share),
             Standing::Above => false,

@@ -1,6 +1,7 @@
 //! One turn of the slow loop: from what the lanes wanted and the endpoints said to the terms on
 //! which each class is let in.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use sumun_policy::policy::Class;
@@ -13,7 +14,7 @@ use crate::admission::lane::{Lane, World};
 use crate::admission::limit::{self, LoadNow};
 use crate::admission::offer::ClassNow;
 use crate::slots::{Slots, UNLIMITED};
-use crate::time::Moment;
+use crate::time::{Moment, nanos};
 use crate::upstream::Upstream;
 
 /// The classes that may be shed, highest first.
@@ -61,6 +62,16 @@ impl Upstream {
         scratch.smooth(hold_s, elapsed);
         self.publish(scratch, elapsed);
         self.lanes.iter().for_each(|lane| forgive(lane, elapsed, now));
+        self.hand_out(scratch.hold_s[World::Live as usize]);
+    }
+
+    /// Tells how long to wait for a slot, and lets those in who wait where limits have risen.
+    fn hand_out(&self, hold_s: Option<f64>) {
+        let hold = hold_s.map_or(Duration::ZERO, Duration::from_secs_f64);
+        self.state.hold_ns.store(nanos(hold), Relaxed);
+        if self.state.slots.is_waited_for() {
+            self.state.line.pass_on(&self.state.slots);
+        }
     }
 
     fn hold_s(&self, world: World) -> Option<f64> {

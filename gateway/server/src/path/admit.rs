@@ -1,19 +1,56 @@
 //! **admit**: may this call go to its upstream now, or should it come back later? 429 by threshold.
 //!
-//! Decided before the body is read: a refusal costs a fraction of a forwarded call.
+//! Decided before the body is read: a refusal costs a fraction of a forwarded call. Where all slots
+//! are taken and the policy says so, a call waits for one for a moment.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
 
 use http::HeaderMap;
-use sumun_engine::admission::{Ask, Reason, Shed};
+use sumun_engine::admission::wait::{Course, Waiting};
+use sumun_engine::admission::{Ask, Decision, Reason, Shed};
 
-use super::call::Call;
+use super::call::{Call, Opened};
 use crate::callers::class::{self, SUMUN_CLASS};
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
 use crate::telemetry::record::ShedRecord;
 
-/// Takes a slot among the calls in flight, or refuses.
-pub fn admit(call: &mut Call, plan: &RoutePlan, ask: Ask) -> Result<(), Refusal> {
-    let decision = plan.route.decide(ask, call.now);
+/// Takes a slot among the calls in flight, or refuses; `Some`: all are taken, and the call may
+/// [`wait`] for one.
+pub fn admit(call: &mut Call, plan: &RoutePlan, ask: Ask) -> Result<Option<Waiting>, Refusal> {
+    match plan.route.decide_or_wait(ask, call.now) {
+        Course::Decided(decision) => enter(call, plan, ask, decision).map(|()| None),
+        Course::Wait(waiting) => Ok(Some(waiting)),
+    }
+}
+
+/// Waits for a slot, but never longer than the client or the route wait for the answer; what comes
+/// after counts from the end of the wait. Whether there was one in time, [`finish`] asks the engine:
+/// it may come in the last moment.
+pub async fn wait(call: &mut Call, plan: &RoutePlan, opened: &Opened, waiting: &Waiting) {
+    let response = plan.route.upstream.policy.timeout.response;
+    let asked = grpc_timeout(&opened.head.headers).unwrap_or(Duration::MAX);
+    let patience = waiting.patience().min(response).min(asked);
+    let granted =
+        poll_fn(|cx| if waiting.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
+    let _ = tokio::time::timeout(patience, granted).await;
+    call.now = call.core.now();
+}
+
+/// Ends a wait: with the slot that was handed over, or with the refusal.
+pub fn finish(
+    call: &mut Call,
+    plan: &RoutePlan,
+    ask: Ask,
+    waiting: Waiting,
+) -> Result<(), Refusal> {
+    let decision = waiting.finish(call.now);
+    enter(call, plan, ask, decision)
+}
+
+fn enter(call: &mut Call, plan: &RoutePlan, ask: Ask, decision: Decision) -> Result<(), Refusal> {
     let record = &mut call.settlement.record;
     record.shadow = decision.shadow.as_ref().map(shed_record);
     match decision.outcome {
@@ -60,6 +97,25 @@ pub fn ask(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Ask {
     Ask { class, caller }
 }
 
+/// How long a gRPC client waits: at most eight digits and a unit (gRPC over HTTP/2, Timeout).
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(count * 3600),
+        "M" => Duration::from_secs(count * 60),
+        "S" => Duration::from_secs(count),
+        "m" => Duration::from_millis(count),
+        "u" => Duration::from_micros(count),
+        "n" => Duration::from_nanos(count),
+        _ => return None,
+    })
+}
+
 fn code(reason: Reason) -> Code {
     match reason {
         Reason::Rps => Code::RpsOver,
@@ -76,3 +132,6 @@ fn shed_record(shed: &Shed) -> ShedRecord {
         threshold: shed.threshold,
     }
 }
+
+#[cfg(test)]
+mod tests;

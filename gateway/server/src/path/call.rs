@@ -35,7 +35,7 @@ pub struct Call {
     pub route: Option<Rc<RoutePlan>>,
     /// What it must give back.
     pub settlement: Box<Settlement>,
-    /// When the head was complete.
+    /// When the head was complete, or a wait for a slot was over.
     pub now: Moment,
     /// How a refusal must look.
     pub caller: Caller,

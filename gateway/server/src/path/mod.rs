@@ -26,6 +26,8 @@ use std::task::{Context, Poll};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use sumun_engine::admission::Ask;
+use sumun_engine::admission::wait::Waiting;
 
 pub use self::call::Caller;
 use self::call::{Call, Opened};
@@ -55,6 +57,23 @@ enum Decided {
     Forward(Rc<RoutePlan>, Option<Errand>, Request<RequestBody>),
     /// An identical call may be in flight; nothing has been asked for admission yet.
     Wait(Rc<RoutePlan>, Opened),
+    /// All slots of the upstream are taken; one may be free in a moment.
+    Queue(Rc<RoutePlan>, Option<Errand>, Box<Queued>),
+}
+
+/// A call in the line for a slot.
+struct Queued {
+    opened: Opened,
+    ask: Ask,
+    waiting: Waiting,
+}
+
+/// What admission made of a call.
+enum Admitted {
+    /// On to the upstream.
+    Forward(Request<RequestBody>),
+    /// Into the line.
+    Queue(Box<Queued>),
 }
 
 /// Serves one call.
@@ -66,6 +85,9 @@ pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incomi
             Serving::Later(Box::pin(ask(call, route, errand, Some(request))))
         }
         Ok(Decided::Wait(route, opened)) => Serving::Later(Box::pin(wait(call, route, opened))),
+        Ok(Decided::Queue(route, errand, queued)) => {
+            Serving::Later(Box::pin(queue(call, route, errand, queued)))
+        }
         Err(refusal) => Serving::Now(Some(refuse(call, &refusal))),
     }
 }
@@ -84,7 +106,8 @@ fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusa
         None => return Ok(Decided::Wait(route, opened)),
     };
     match admit(call, &route, opened) {
-        Ok(request) => Ok(Decided::Forward(route, errand, request)),
+        Ok(Admitted::Forward(request)) => Ok(Decided::Forward(route, errand, request)),
+        Ok(Admitted::Queue(queued)) => Ok(Decided::Queue(route, errand, queued)),
         Err(refusal) => instead(call, errand, refusal).map(Decided::Answer),
     }
 }
@@ -98,17 +121,49 @@ fn instead(
     recall::stand_in(call, errand, &refusal).ok_or(refusal)
 }
 
-fn admit(
-    call: &mut Call,
-    route: &Rc<RoutePlan>,
-    opened: Opened,
-) -> Result<Request<RequestBody>, Refusal> {
+fn admit(call: &mut Call, route: &Rc<RoutePlan>, opened: Opened) -> Result<Admitted, Refusal> {
     let ask = admit::ask(call, route, &opened.head.headers);
-    order::in_turn(call, route, ask, |call| {
-        admit::admit(call, route, ask)?; //                   429 by threshold
-        reserve::reserve(call, route) //                      429 by quota
+    let waiting = order::in_turn(call, route, ask, |call| {
+        let waiting = admit::admit(call, route, ask)?; //     429 by threshold
+        if waiting.is_none() {
+            reserve::reserve(call, route)?; //                429 by quota
+        }
+        Ok(waiting)
     })?;
-    Ok(forward::outbound(call, route, opened))
+    Ok(match waiting {
+        None => Admitted::Forward(forward::outbound(call, route, opened)),
+        Some(waiting) => Admitted::Queue(Box::new(Queued { opened, ask, waiting })),
+    })
+}
+
+/// First a slot of the upstream, then the rest of the path.
+async fn queue(
+    mut call: Call,
+    route: Rc<RoutePlan>,
+    errand: Option<Errand>,
+    queued: Box<Queued>,
+) -> Response<Settled> {
+    let Queued { opened, ask: asked, waiting } = *queued;
+    admit::wait(&mut call, &route, &opened, &waiting).await;
+    let decided = order::in_turn(&mut call, &route, asked, |call| {
+        admit::finish(call, &route, asked, waiting)?;
+        reserve::reserve(call, &route).map(|()| None)
+    });
+    match decided {
+        Ok(_) => {
+            let request = forward::outbound(&mut call, &route, opened);
+            ask(call, route, errand, Some(request)).await
+        }
+        Err(refusal) => turned_away(call, errand, refusal),
+    }
+}
+
+/// A stale answer in place of a refusal, or the refusal.
+fn turned_away(mut call: Call, errand: Option<Errand>, refusal: Refusal) -> Response<Settled> {
+    match instead(&mut call, errand, refusal) {
+        Ok(answer) => conclude(call, answer),
+        Err(refusal) => refuse(call, &refusal),
+    }
 }
 
 /// The upstream's part: forward, remember.
@@ -122,10 +177,7 @@ async fn ask(
         Ok(answer) => answer,
         // 502, 503, 504; dropping the errand lets another identical call lead.
         Err(refusal) => {
-            return match instead(&mut call, errand, refusal) {
-                Ok(answer) => conclude(call, answer),
-                Err(refusal) => refuse(call, &refusal),
-            };
+            return turned_away(call, errand, refusal);
         }
     };
     let answer = if let Some(errand) = errand {
@@ -151,13 +203,10 @@ async fn wait(mut call: Call, route: Rc<RoutePlan>, mut opened: Opened) -> Respo
         Ok(Recall::Forward(errand)) => errand,
         Err(refusal) => return refuse(call, &refusal),
     };
-    let refusal = match admit(&mut call, &route, opened) {
-        Ok(request) => return Box::pin(ask(call, route, errand, Some(request))).await,
-        Err(refusal) => refusal,
-    };
-    match instead(&mut call, errand, refusal) {
-        Ok(answer) => conclude(call, answer),
-        Err(refusal) => refuse(call, &refusal),
+    match admit(&mut call, &route, opened) {
+        Ok(Admitted::Forward(request)) => Box::pin(ask(call, route, errand, Some(request))).await,
+        Ok(Admitted::Queue(queued)) => Box::pin(queue(call, route, errand, queued)).await,
+        Err(refusal) => turned_away(call, errand, refusal),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::rc::Rc;
 
+use sumun_engine::admission::wait::Waiting;
 use sumun_engine::admission::{Ask, Reason};
 use sumun_engine::replay::{Asked, Left, Verdict};
 use sumun_engine::{Moment, Turn};
@@ -22,12 +23,13 @@ pub struct Recorded {
 
 /// Decides in the call's turn, and records what was decided. What a refused call had taken is given
 /// back within the same turn.
+/// A call that waits for a slot is decided in a later turn.
 pub fn in_turn(
     call: &mut Call,
     plan: &Rc<RoutePlan>,
     ask: Ask,
-    decide: impl FnOnce(&mut Call) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    decide: impl FnOnce(&mut Call) -> Result<Option<Waiting>, Refusal>,
+) -> Result<Option<Waiting>, Refusal> {
     let (Some(route), Some(turn)) = (plan.recorded, plan.route.upstream.take_turn()) else {
         return decide(call);
     };
@@ -77,9 +79,10 @@ impl Recorded {
     }
 }
 
-fn verdict(decided: &Result<(), Refusal>) -> Option<Verdict> {
+fn verdict(decided: &Result<Option<Waiting>, Refusal>) -> Option<Verdict> {
     match decided {
-        Ok(()) => Some(Verdict::Admitted),
+        Ok(None) => Some(Verdict::Admitted),
+        Ok(Some(_)) => None,
         Err(refusal) if refusal.code == Code::QuotaFull => Some(Verdict::QuotaFull),
         Err(refusal) => reason(refusal.code).map(Verdict::Refused),
     }

@@ -9,6 +9,7 @@ use http::header::{IF_RANGE, RANGE};
 use http::{Method, Response};
 use http_body_util::BodyExt as _;
 
+use super::Admitted;
 use super::call::{Call, Opened};
 use super::settle::Settled;
 use crate::core::Core;
@@ -28,8 +29,8 @@ pub fn revalidate(call: &Call, route: &Rc<RoutePlan>, mut opened: Opened, errand
     opened.head.headers.remove(RANGE);
     opened.head.headers.remove(IF_RANGE);
     errand.prepare(&mut opened.head.headers);
-    // Refused: dropping the errand lets a later call try again.
-    let Ok(request) = super::admit(&mut own, route, opened) else { return };
+    // Refused, or all slots are taken: dropping the errand lets a later call try again.
+    let Ok(Admitted::Forward(request)) = super::admit(&mut own, route, opened) else { return };
     let asked = super::ask(own, Rc::clone(route), Some(errand), Some(request));
     let object_bytes_max =
         route.route.policy.cache.as_ref().map_or(0, |rules| rules.object_bytes_max);
