@@ -213,13 +213,13 @@ fn what(desk: &Desk, wanted: Wanted) -> Result<Purged, Fault> {
                 Err(Fault::unknown(format!("there is no route `{route}`")))
             }
         }
-        (None, None, Some(tag), (None, None), None) => Ok(Purged::Tag(label(tag, "tag")?)),
+        (None, None, Some(tag), (None, None), None) => Ok(Purged::Tag(label(&tag, "tag")?)),
         (None, None, None, (Some(group), Some(origin)), None) => {
             let whole = "`origin` must be a scheme, a host and perhaps a port";
             let origin =
                 whole_url(&origin).filter(|url| url.path() == "/" && url.query().is_none());
             let origin = origin.ok_or_else(|| Fault::malformed(whole))?;
-            Ok(Purged::Group(origin, label(group, "group")?))
+            Ok(Purged::Group(origin, label(&group, "group")?))
         }
         (None, None, None, (None, None), Some(true)) => Ok(Purged::All),
         _ => Err(Fault::malformed(
@@ -235,7 +235,7 @@ fn whole_url(text: &str) -> Option<Uri> {
     (known && url.authority().is_some()).then_some(url)
 }
 
-fn label(text: String, key: &str) -> Result<String, Fault> {
+fn label(text: &str, key: &str) -> Result<String, Fault> {
     let trimmed = text.trim();
     if trimmed.is_empty() || trimmed.len() > LABEL_BYTES_MAX {
         return Err(Fault::malformed(format!("`{key}` is empty or too long")));

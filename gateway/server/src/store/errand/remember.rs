@@ -68,18 +68,15 @@ impl Errand {
                     return (stale, spared);
                 }
                 let validated = response.status() == StatusCode::NOT_MODIFIED;
-                match fetch.stored.clone().filter(|_| validated && !fetch.relays_conditions) {
-                    Some(stored) => {
-                        let status = Status::Validated(self.why);
-                        let outcome = Outcome { result: CacheResult::Revalidated, ..outcome };
-                        (fetch.validated(&stored, &response, now, status), outcome)
-                    }
-                    None => {
-                        let (response, refused) = fetch.answered(response, now, self.why).await;
-                        let detail = refused.map(NotStored::as_str).or(outcome.detail);
-                        (response, Outcome { detail, ..outcome })
-                    }
+                let stored = fetch.stored.clone();
+                if let Some(stored) = stored.filter(|_| validated && !fetch.relays_conditions) {
+                    let status = Status::Validated(self.why);
+                    let outcome = Outcome { result: CacheResult::Revalidated, ..outcome };
+                    return (fetch.validated(&stored, &response, now, status), outcome);
                 }
+                let (response, refused) = fetch.answered(response, now, self.why).await;
+                let detail = refused.map(NotStored::as_str).or(outcome.detail);
+                (response, Outcome { detail, ..outcome })
             }
         }
     }

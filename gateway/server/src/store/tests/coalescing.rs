@@ -1,5 +1,7 @@
 //! Identical misses share one call: across tasks and threads, through failures, and never for nothing.
 
+#![allow(clippy::large_futures, reason = "a test's future may lie on the stack as a whole")]
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
