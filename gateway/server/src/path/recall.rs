@@ -11,7 +11,7 @@ use crate::authority::keyed;
 use crate::body::Body;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
-use crate::store::{Asked, Errand, Outcome, Recalled};
+use crate::store::{Asked, Errand, Recalled};
 
 /// What the cache makes of a call.
 pub enum Recall {
@@ -66,24 +66,17 @@ fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
     }
 }
 
-/// How the cache took part, for the record.
-pub fn note(call: &mut Call, outcome: Outcome) {
-    let record = &mut call.settlement.record;
-    record.cache = Some(outcome.result);
-    record.cache_detail = outcome.detail;
-}
-
 fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
     match recalled {
         Recalled::Answer { response, outcome, meanwhile } => {
-            note(call, outcome);
+            call.note(outcome);
             Ok(match meanwhile {
                 Some(errand) => Recall::Meanwhile(response, errand),
                 None => Recall::Answer(response),
             })
         }
         Recalled::Forward(errand) => {
-            note(call, errand.outcome());
+            call.note(errand.outcome());
             errand.prepare(&mut opened.head.headers);
             Ok(Recall::Forward(Some(errand)))
         }
@@ -111,7 +104,7 @@ pub fn stand_in(
     let stand_in = errand?.stand_in(why, call.cache_now())?;
     let core = &call.core;
     call.settlement.free(|| core.now());
-    note(call, stand_in.outcome);
+    call.note(stand_in.outcome);
     let record = &mut call.settlement.record;
     if record.shed.is_none() {
         record.shed = refusal.quota_record();

@@ -3,14 +3,13 @@
 use http::Response;
 
 use super::call::Call;
-use super::recall;
 use crate::body::Body;
 use crate::store::{Asked, Errand};
 
 /// Hands the answer to the cache's errand, which may read a small body first.
 pub async fn remember(call: &mut Call, errand: Errand, answer: Response<Body>) -> Response<Body> {
     let (answer, outcome) = errand.remember(answer, call.cache_now()).await;
-    recall::note(call, outcome);
+    call.note(outcome);
     answer
 }
 

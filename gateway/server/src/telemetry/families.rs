@@ -1,5 +1,7 @@
 //! Every metric there is, once: `/metrics` and OTLP are two spellings of what is gathered here.
 
+mod cache;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,7 +104,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(signal_gauges(sources.live));
     families.extend(function_gauges(sources.live));
     families.extend(store_state(sources.live));
-    families.extend(cache_state(sources.live));
+    families.extend(cache::state(sources.live));
     families.extend(own_state(sources));
     families.extend(recording(sources.live));
     families.extend(sources.process.families());
@@ -450,29 +452,6 @@ fn store_state(live: &LiveState) -> [Family; 3] {
         }
     }
     [up, ops, durations]
-}
-
-fn cache_state(live: &LiveState) -> [Family; 3] {
-    let mut evictions = Family::counter(
-        "sumun_cache_evictions_total",
-        "sumun.cache.evictions",
-        "{answer}",
-        "Stored answers that went for want of room",
-    );
-    for (route, lost) in &live.cache.evictions {
-        evictions.push(vec![("route", Label::text(route.as_str()))], Value::Count(*lost));
-    }
-    let bytes =
-        Family::gauge("sumun_cache_bytes", "sumun.cache.bytes", "By", "Bytes in the shared cache")
-            .with(Value::Number(live.cache.bytes as f64));
-    let entries = Family::gauge(
-        "sumun_cache_entries",
-        "sumun.cache.entries",
-        "{key}",
-        "Keys of the shared cache with something stored",
-    )
-    .with(Value::Number(live.cache.entries as f64));
-    [bytes, entries, evictions]
 }
 
 fn own_state(sources: &Sources<'_>) -> [Family; 5] {
