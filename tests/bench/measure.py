@@ -2,14 +2,16 @@
 
 import json
 import os
+import selectors
 import socket
+import statistics
 import struct
 import subprocess
 import sys
 import time
 
 from machine import BenchError, get
-from scenarios import IDLE, LOAD, STUCK
+from scenarios import HERD, IDLE, LOAD, STUCK
 
 # Before each measured run: connections are made, caches filled, code is warm.
 WARM_S = 0.7
@@ -19,6 +21,9 @@ SETTLE_S_MAX = 10
 # Of a run's answers: more than this from the origin is no cache, less refused is no refusal.
 TO_ORIGIN_SHARE_MAX = 0.01
 REFUSED_SHARE_MIN = 0.5
+# Identical calls at once, and the longest that one may take: nginx lets a herd wait for seconds.
+HERD_CALLS = 100
+HERD_S_MAX = 30
 
 
 class Bench:
@@ -31,9 +36,9 @@ class Bench:
 
     def run(self, scenario, names):
         """Measures a scenario: for each round one row per gateway, in turning order."""
-        if scenario.kind not in (LOAD, IDLE, STUCK):
+        if scenario.kind not in (LOAD, IDLE, STUCK, HERD):
             return self.starts(scenario, names)
-        rounds = self.options.rounds if scenario.kind == LOAD else 1
+        rounds = self.options.rounds if scenario.kind in (LOAD, HERD) else 1
         gateways, rows = [], []
         try:
             for name in names:
@@ -56,6 +61,8 @@ class Bench:
     def one(self, scenario, gateway):
         if scenario.kind == LOAD:
             return self.load(scenario, gateway)
+        if scenario.kind == HERD:
+            return self.herds(gateway)
         return self.connections(scenario, gateway)
 
     def tell(self, scenario, round_, name, row):
@@ -139,6 +146,22 @@ class Bench:
         row["faults"] = [] if alive == count else [f"{count - alive} of {count} were closed"]
         return row
 
+    # === herds ===
+
+    def herds(self, gateway):
+        """Identical misses at once: of what can be shared, and of what turns out that it can't."""
+        name = f"{gateway.name}-{time.monotonic_ns()}"
+        row = {}
+        for kind in ("shared", "own", "own"):  # the last one counts: the first has to find out
+            before = self.origin_counts()[0]
+            took_ms, wrong = herd(gateway.port, f"/herd/{kind}-{name}")
+            row[f"{kind}_ms"] = statistics.median(took_ms)
+            row[f"{kind}_ms_max"] = max(took_ms)
+            row[f"{kind}_calls"] = self.origin_counts()[0] - before
+            row["wrong"] = row.get("wrong", 0) + wrong
+        row["faults"] = [f"{row['wrong']} wrong answers"] if row["wrong"] else []
+        return row
+
     # === start ===
 
     def starts(self, scenario, names):
@@ -179,6 +202,37 @@ def settled_kib(process):
         steady = steady + 1 if abs(now - last) <= SETTLED_KIB else 0
         last = now
     return last
+
+
+def herd(port, path):
+    """Asks for one path on many connections at once: milliseconds of each, and wrong answers."""
+    request = b"GET %s HTTP/1.1\r\nHost: bench.local\r\n\r\n" % path.encode()
+    waiting = selectors.DefaultSelector()
+    took_ms, wrong = [], 0
+    connections = [socket.create_connection(("127.0.0.1", port), HERD_S_MAX) for _ in range(HERD_CALLS)]
+    try:
+        for connection in connections:
+            state = {"asked": time.monotonic(), "got": b""}
+            connection.sendall(request)
+            connection.setblocking(False)
+            waiting.register(connection, selectors.EVENT_READ, state)
+        while len(took_ms) < HERD_CALLS:
+            ready = waiting.select(HERD_S_MAX)
+            if not ready:
+                raise BenchError(f"port {port} left a herd waiting")
+            for key, _ in ready:
+                piece = key.fileobj.recv(65536)
+                key.data["got"] += piece
+                if piece and len(key.data["got"].partition(b"\r\n\r\n")[2]) < 1024:
+                    continue
+                took_ms.append((time.monotonic() - key.data["asked"]) * 1000)
+                wrong += not key.data["got"].startswith(b"HTTP/1.1 200")
+                waiting.unregister(key.fileobj)
+    finally:
+        waiting.close()
+        for connection in connections:
+            connection.close()
+    return took_ms, wrong
 
 
 def ask(port, path, stuck):

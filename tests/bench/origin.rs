@@ -2,7 +2,8 @@
 //!
 //! `origin PORT` listens on 127.0.0.1 (0: a free port) and prints the port. A path that ends in
 //! `64k` gets 64 KiB, `4m` 4 MiB, anything else 1 KiB, with Date, ETag and Cache-Control, so that
-//! caches may store it. A request with a body (`Content-Length` only) gets an empty 200: that makes
+//! caches may store it. Under `/herd/` the answer comes 300 ms late, and is `private` where the last
+//! segment begins with `own`. A request with a body (`Content-Length` only) gets an empty 200: that makes
 //! it a receiver of OTLP. `/__count` tells the number of GETs and of body bytes so far: it proves
 //! what was a cache hit or a refusal, and that spans arrived.
 
@@ -32,10 +33,15 @@ extern "C" {
     fn epoll_wait(epoll: i32, events: *mut Event, max: i32, timeout_ms: i32) -> i32;
 }
 
+/// How late answers under `/herd/` come.
+const LATE: Duration = Duration::from_millis(300);
+
 struct Connection {
     stream: TcpStream,
     read: Vec<u8>,
     unsent: Vec<u8>,
+    /// An answer that is due then.
+    late: Option<(Instant, Vec<u8>)>,
     sent: usize,
     body_left: usize,
     wants_out: bool,
@@ -83,9 +89,14 @@ fn http_date() -> String {
 }
 
 fn answer(body_bytes: usize) -> Vec<u8> {
+    answer_for(false, body_bytes)
+}
+
+fn answer_for(private: bool, body_bytes: usize) -> Vec<u8> {
+    let whose = if private { "private" } else { "public, max-age=3600" };
     let mut bytes = format!(
         "HTTP/1.1 200 OK\r\nDate: {}\r\nContent-Type: application/json\r\nETag: W/\"1-5f3a\"\r\n\
-         Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nCache-Control: public, max-age=3600\r\n\
+         Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nCache-Control: {whose}\r\n\
          Content-Length: {body_bytes}\r\n\r\n",
         http_date()
     )
@@ -149,7 +160,11 @@ fn serve(connection: &mut Connection, answers: &Answers, counts: &mut Counts) {
             connection.unsent.extend_from_slice(text.as_bytes());
         } else {
             counts.gets += 1;
-            if path.ends_with(b"4m") {
+            if path.starts_with(b"/herd/") {
+                let own = path.split(|byte| *byte == b'/').next_back().unwrap_or_default();
+                let late = answer_for(own.starts_with(b"own"), 1024);
+                connection.late = Some((Instant::now() + LATE, late));
+            } else if path.ends_with(b"4m") {
                 connection.unsent.extend_from_slice(&answer(4 << 20));
             } else if path.ends_with(b"64k") {
                 connection.unsent.extend_from_slice(&answers.big);
@@ -177,6 +192,21 @@ fn receive(
     true
 }
 
+/// Sends what was due.
+fn send_late(epoll: i32, connections: &mut HashMap<u64, Connection>) {
+    let now = Instant::now();
+    connections.retain(|&id, connection| match connection.late.take() {
+        Some((at, late)) if at <= now => {
+            connection.unsent.extend_from_slice(&late);
+            flush(epoll, id, connection)
+        }
+        waiting => {
+            connection.late = waiting;
+            true
+        }
+    });
+}
+
 fn main() {
     let port = std::env::args().nth(1).expect("usage: origin PORT").parse::<u16>().expect("port");
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("bind");
@@ -193,7 +223,12 @@ fn main() {
     let mut events = [Event { events: 0, data: 0 }; 256];
     let mut scratch = vec![0u8; 65_536];
     loop {
-        let n = unsafe { epoll_wait(epoll, events.as_mut_ptr(), events.len() as i32, 1000) };
+        let due = connections.values().filter_map(|connection| Some(connection.late.as_ref()?.0));
+        let wait = due.min().map_or(Duration::from_secs(1), |at| at - Instant::now().min(at));
+        // Rounded up: it would spin through the last millisecond.
+        let wait_ms = wait.as_micros().div_ceil(1000) as i32;
+        let n = unsafe { epoll_wait(epoll, events.as_mut_ptr(), events.len() as i32, wait_ms) };
+        send_late(epoll, &mut connections);
         if answers.made.elapsed() > Duration::from_secs(1) {
             answers = Answers::new();
         }
@@ -208,6 +243,7 @@ fn main() {
                         stream,
                         read: vec![],
                         unsent: vec![],
+                        late: None,
                         sent: 0,
                         body_left: 0,
                         wants_out: false,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-LOAD, IDLE, STUCK, START = "load", "idle", "stuck", "start"
+LOAD, IDLE, STUCK, START, HERD = "load", "idle", "stuck", "start", "herd"
 PEERS = ("nginx", "haproxy", "envoy")
 
 
@@ -50,6 +50,8 @@ SCENARIOS = (
              routes={"sumun-routes10": 10, "sumun-routes10000": 10_000}),
     Scenario("stuck", "/4m", kind=STUCK),
     Scenario("idle", "/1k", kind=IDLE),
+    # nginx with its lock; the others can't.
+    Scenario("herd", "/herd/warm", kind=HERD, peers=("nginx",)),
     Scenario("start", "/service-0/resource-0/1k", kind=START, peers=("nginx",),
              routes={"sumun": 100, "nginx": 100}),
 )
@@ -64,6 +66,9 @@ ROWS = (
         against="sumun", by="difference", subject="sumun-trace100"),
     Row("10,000 routes against 10", "routes", "cpu_us", "µs CPU", 1.05,
         against="sumun-routes10", subject="sumun-routes10000"),
+    Row("100 identical misses, origin of 300 ms", "herd", "shared_ms", "ms median", 320, by="value"),
+    Row("… calls to the origin", "herd", "shared_calls", "calls", 1, by="value"),
+    Row("the same, uncacheable, after the first herd", "herd", "own_ms", "ms median", 330, by="value"),
     Row("a client that never reads", "stuck", "kib_each", "KiB each", 128, by="value"),
     Row("an idle connection", "idle", "kib_each", "KiB each", 20, by="value"),
     Row("memory under load (PSS)", "pass", "pss_mib", "MiB", 25, by="value"),

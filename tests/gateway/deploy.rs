@@ -13,11 +13,13 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 18] = [
+pub(crate) const METRICS: [&str; 20] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "sumun_admission_total",
     "sumun_cache_bytes",
+    "sumun_cache_entries",
+    "sumun_cache_evictions_total",
     "sumun_cache_total",
     "sumun_function_concurrency",
     "sumun_function_throttled_total",

@@ -33,6 +33,7 @@ mod memory;
 mod openapi;
 mod path;
 mod preview;
+mod purge;
 mod quota;
 mod redis;
 mod reload;

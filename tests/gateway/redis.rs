@@ -30,7 +30,12 @@ async fn origin() -> Upstream {
         }
         let fresh = ("cache-control", "max-age=600");
         let vary = ("vary", "accept-language");
-        let headers: &[_] = if asked.target() == "/vary" { &[fresh, vary] } else { &[fresh] };
+        let tag = ("surrogate-key", "shared other");
+        let group = ("cache-groups", "\"shared\"");
+        let headers: &[_] = match asked.target() {
+            "/vary" => &[fresh, vary],
+            _ => &[fresh, tag, group],
+        };
         Reply::with(200, headers, text)
     })
     .await
@@ -187,7 +192,16 @@ async fn a_purge_on_one_gateway_is_seen_on_another_within_a_second_under_load() 
     let (origin, redis) = (origin().await, Redis::start().await);
     let one = gateway(&origin, &redis.url()).await;
     let other = gateway(&origin, &redis.url()).await;
-    for what in [r#"{"url":"http://shared.test/a"}"#, r#"{"route":"all"}"#, r#"{"all":true}"#] {
+    for what in [
+        r#"{"url":"http://shared.test/a"}"#,
+        r#"{"route":"all"}"#,
+        r#"{"tag":"shared"}"#,
+        r#"{"group":"shared","origin":"http://shared.test"}"#,
+        r#"{"all":true}"#,
+        r#"{"url":"http://shared.test/a","soft":true}"#,
+        r#"{"tag":"shared","soft":true}"#,
+        r#"{"all":true,"soft":true}"#,
+    ] {
         let slowest = slowest_purge(&one, &other, async |one| {
             let json = [("content-type", "application/json")];
             let answer = one.admin("POST", "/api/v1/cache:purge", &json, what.as_bytes()).await;

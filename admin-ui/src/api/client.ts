@@ -113,7 +113,15 @@ export class Api {
       headers: { "x-change-reason": headerText(reason) },
       ...(reserved === null ? {} : { json: { reserved } }),
     });
-  purge = (what: Purge) => this.#json<Purged>("/api/v1/cache:purge", { method: "POST", json: what });
+  purge = (what: Purge, soft: boolean, reason: string) =>
+    this.#json<Purged>("/api/v1/cache:purge", {
+      method: "POST",
+      headers: reason === "" ? {} : { "x-change-reason": headerText(reason) },
+      json: { ...what, soft },
+    });
+  /** What a purge would take. */
+  purgePreview = (what: Purge, signal?: AbortSignal) =>
+    this.#json<Purged>("/api/v1/cache:purge", { method: "POST", json: { ...what, dry_run: true }, signal });
 
   #change({ etag, reason, revertAfter }: ChangeOptions): Record<string, string> {
     return {

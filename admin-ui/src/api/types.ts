@@ -227,15 +227,30 @@ export interface CacheFigures {
   entries: number;
   bytes: number;
   bytes_max: number;
+  evictions: number;
   hits: number;
   misses: number;
+  /** Routes that cache, or have something stored. */
+  routes: Record<string, CachedRoute>;
   [field: string]: unknown;
 }
 
-export type Purge = { url: string } | { route: string } | { tag: string } | { all: true };
+export interface CachedRoute {
+  entries: number;
+  bytes: number;
+  /** For how long the oldest answer has been stored; null: nothing is. */
+  oldest_s: number | null;
+  evictions: number;
+}
+
+export type Purge = { url: string } | { route: string } | { tag: string } | { group: string; origin: string } | { all: true };
 
 export interface Purged {
-  purged: number | null;
+  /** Answers that went, or are stale now; 0 where it was only asked. */
+  purged: number;
+  entries: number;
+  bytes: number;
+  routes: Record<string, { entries: number; bytes: number }>;
 }
 
 /** What `GET /api/v1/live` tells each second. */
@@ -248,5 +263,5 @@ export interface Tick {
   upstreams: { name: string; in_flight: number; endpoints: Record<string, number>; findings: number }[];
   /** null: before the first policy. */
   functions: Functions | null;
-  cache: CacheFigures;
+  cache: { entries: number; bytes: number; bytes_max: number };
 }

@@ -19,7 +19,7 @@ mod vary;
 
 pub(crate) use date::parse as parse_date;
 pub use directives::{Delta, Qualified, ResponseDirectives, Wishes};
-pub use groups::{Labels, invalidated_groups};
+pub use groups::{Labels, invalidated_groups, tag_fields};
 pub use head::{refresh, storable_head};
 pub use serving::{Reason, Stale, Verdict};
 pub use storing::{NotStored, Received, Terms, assess};

@@ -18,6 +18,18 @@ overrides! {
     a_method_override_does_not_reach_the_origin: "x-http-method-override"
     a_method_in_another_field_does_not_reach_the_origin: "x-http-method"
     a_third_spelling_does_not_reach_the_origin: "x-method-override"
+    another_url_does_not_reach_the_origin: "x-original-url"
+    a_rewritten_url_does_not_reach_the_origin: "x-rewrite-url"
+    another_host_does_not_reach_the_origin: "x-host"
+    an_overriding_host_does_not_reach_the_origin: "x-http-host-override"
+    an_original_host_does_not_reach_the_origin: "x-original-host"
+    a_forwarded_server_does_not_reach_the_origin: "x-forwarded-server"
+    a_forwarded_scheme_does_not_reach_the_origin: "x-forwarded-scheme"
+    a_forwarded_prefix_does_not_reach_the_origin: "x-forwarded-prefix"
+    a_forwarded_port_does_not_reach_the_origin: "x-forwarded-port"
+    a_forwarded_path_does_not_reach_the_origin: "x-forwarded-path"
+    a_forwarded_encryption_does_not_reach_the_origin: "x-forwarded-ssl"
+    a_forwarded_element_does_not_reach_the_origin: "forwarded"
 }
 
 rows! {
@@ -77,4 +89,116 @@ rows! {
         < 200
         > GET
         = 200"
+    a_field_of_the_key_reaches_the_origin: "
+        keys: key: { headers: [x-original-host] }
+        < 200 | cache-control: max-age=60
+        > GET | x-original-host: a.test
+        = miss | origin x-original-host: a.test
+        < 200
+        > GET | x-original-host: b.test
+        = miss"
+    a_field_of_the_connection_is_not_stored: "
+        < 200 | cache-control: max-age=60 | connection: x-own | x-own: secret | keep-alive: timeout=9
+        > GET
+        = x-own: -
+        > GET
+        = hit | x-own: - | keep-alive: -"
+    a_field_that_a_client_names_hop_by_hop_takes_no_other_away: "
+        < 200 | cache-control: max-age=60
+        > GET | connection: close, cookie | cookie: a=1
+        > GET
+        = hit | 200"
+    an_answer_with_a_cookie_is_not_shared: "
+        < 200 | cache-control: max-age=60 | set-cookie: session=1
+        > GET
+        < 200
+        > GET
+        = miss | set-cookie: -"
+    an_answer_to_somebody_is_not_for_anybody: "
+        < 200 | cache-control: max-age=60 | body: theirs
+        > GET /me | authorization: Bearer a
+        < 200 | body: nobody's
+        > GET /me
+        = miss | body nobody's"
+    an_answer_to_nobody_is_not_for_somebody: "
+        < 200 | cache-control: max-age=60 | body: nobody's
+        > GET /me
+        < 200 | body: theirs
+        > GET /me | authorization: Bearer a
+        = miss | body theirs"
+    a_get_with_a_body_is_not_stored: "
+        < 200 | cache-control: max-age=60 | body: poison
+        > GET | body: param=1
+        < 200
+        > GET
+        = miss | body b2"
+    a_get_with_a_body_is_not_served: "
+        < 200 | cache-control: max-age=60
+        > GET
+        < 200
+        > GET | body: param=1
+        = miss"
+    a_host_has_no_case_and_no_default_port: "
+        < 200 | cache-control: max-age=60
+        > GET | host: Safe.test:80
+        > GET | host: safe.TEST
+        = hit"
+    another_port_is_another_host: "
+        < 200 | cache-control: max-age=60
+        > GET | host: safe.test:81
+        < 200
+        > GET | host: safe.test
+        = miss"
+    the_order_of_a_query_counts_unless_the_policy_sorts: "
+        < 200 | cache-control: max-age=60
+        > GET ?a=1&b=2
+        < 200
+        > GET ?b=2&a=1
+        = miss"
+    a_sorted_query_keeps_the_order_of_one_name: "
+        keys: key: { query: { sort: true } }
+        < 200 | cache-control: max-age=60
+        > GET ?b=1&a=2&a=1
+        > GET ?a=2&a=1&b=1
+        = hit
+        < 200
+        > GET ?a=1&a=2&b=1
+        = miss"
+    an_encoded_slash_is_another_path: "
+        < 200 | cache-control: max-age=60
+        > GET /account%2Fx.css
+        < 200
+        > GET /account/x.css
+        = miss"
+    an_encoded_question_mark_is_no_query: "
+        < 200 | cache-control: max-age=60
+        > GET /a%3Fb=1
+        < 200
+        > GET /a?b=1
+        = miss"
+    an_encoded_end_of_line_is_part_of_the_path: "
+        < 200 | cache-control: max-age=60
+        > GET /a%0d%0ax-poison:1
+        < 200
+        > GET /a
+        = miss"
+    an_error_of_the_origin_is_not_stored_without_its_word: "
+        keys: fresh_for: 1h
+        < 500
+        > GET
+        < 200
+        > GET
+        = miss | 200"
+    a_redirect_is_keyed_with_the_host_that_asked: "
+        < 301 | cache-control: max-age=60 | location: http://evil.test/
+        > GET | host: evil.test
+        < 200
+        > GET | host: good.test
+        = miss | 200"
+    a_host_in_two_spellings_of_the_target_is_refused_or_keyed: "
+        < 200 | cache-control: max-age=60
+        > GET | host: evil.test | x-forwarded-host: good.test
+        < 200
+        > GET | host: good.test
+        = miss"
 }

@@ -25,7 +25,14 @@ const en = {
   tagTitle: (tag: string) => `Forget everything tagged ${tag}`,
   url: "URL",
   tag: "Tag",
-  purged: (count: number | null) => (count === null ? "Purged." : `Purged: ${count} stored ${count === 1 ? "answer" : "answers"}.`),
+  evictions: "Gone for want of room",
+  oldest: "Oldest",
+  looking: "Looking what that is …",
+  found: (entries: string, size: string) => `${entries} stored, ${size}`,
+  soft: "Only make them stale",
+  softText: "They are stale from now on: the next call for each asks its service whether it still holds; the stale rules of the route apply meanwhile.",
+  purged: (count: number) => `Purged: ${count} stored ${count === 1 ? "answer" : "answers"}.`,
+  softened: (count: number) => `Stale from now on: ${count} stored ${count === 1 ? "answer" : "answers"}.`,
 };
 
 export type CacheTexts = typeof en;
@@ -55,7 +62,14 @@ const ko: CacheTexts = {
   tagTitle: (tag) => `${tag} 태그가 붙은 모든 응답 지우기`,
   url: "주소",
   tag: "태그",
-  purged: (count) => (count === null ? "비웠습니다." : `저장된 응답 ${count}개를 비웠습니다.`),
+  evictions: "공간 부족으로 제거",
+  oldest: "가장 오래된 항목",
+  looking: "대상을 찾는 중 …",
+  found: (entries, size) => `저장된 응답 ${entries}개, ${size}`,
+  soft: "만료 상태로만 표시",
+  softText: "지금부터 만료된 것으로 봅니다. 다음 호출이 서비스에 유효한지 확인하며, 그동안 라우트의 만료 응답 규칙이 적용됩니다.",
+  purged: (count) => `저장된 응답 ${count}개를 비웠습니다.`,
+  softened: (count) => `저장된 응답 ${count}개를 만료 상태로 표시했습니다.`,
 };
 
 export const texts = { en, ko };

@@ -18,6 +18,11 @@ static CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-gro
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 
+/// The fields that carry tags: between the origin and this cache, and nobody else's business.
+pub fn tag_fields() -> [&'static HeaderName; 2] {
+    [&SURROGATE_KEY, &CACHE_TAG]
+}
+
 /// Tags are the same whatever origin they come from.
 const TAG_SEED: u64 = 0;
 
@@ -41,6 +46,11 @@ impl Labels {
         xxh3_64_with_seed(tag, TAG_SEED)
     }
 
+    /// The hash of one group of an origin, given as to [`Self::read`].
+    pub fn of_group(group: &[u8], origin: &[u8]) -> u64 {
+        xxh3_64_with_seed(group, group_seed(origin))
+    }
+
     /// All of them.
     pub fn hashes(&self) -> &[u64] {
         &self.0
@@ -62,8 +72,7 @@ fn groups(response: &HeaderMap, name: &HeaderName, origin: &[u8]) -> Vec<u64> {
     let Ok(members) = Parser::new(&lines.join(&b", "[..])).parse::<List>() else {
         return Vec::new();
     };
-    // Never the seed of tags: a group must not be purged by a tag of the same name.
-    let seed = xxh3_64_with_seed(origin, TAG_SEED) | 1;
+    let seed = group_seed(origin);
     let strings = members.iter().filter_map(|member| match member {
         ListEntry::Item(item) => match &item.bare_item {
             BareItem::String(group) => Some(group.as_str().as_bytes()),
@@ -72,6 +81,11 @@ fn groups(response: &HeaderMap, name: &HeaderName, origin: &[u8]) -> Vec<u64> {
         ListEntry::InnerList(_) => None,
     });
     strings.map(|group| xxh3_64_with_seed(group, seed)).take(LABELS_MAX).collect()
+}
+
+/// Never the seed of tags: a group must not be purged by a tag of the same name.
+fn group_seed(origin: &[u8]) -> u64 {
+    xxh3_64_with_seed(origin, TAG_SEED) | 1
 }
 
 fn words<'a>(

@@ -51,6 +51,11 @@ impl Needs {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub IpAddr);
 
+/// What a change was about, where the path does not say it; left in an answer's extensions for the
+/// audit log.
+#[derive(Clone, Debug)]
+pub(super) struct Audited(pub String);
+
 /// What the page may load: itself, and nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; \
@@ -140,6 +145,10 @@ pub(super) async fn role(
     };
     if changes {
         let status = response.status();
+        let what = match response.extensions().get::<Audited>() {
+            Some(Audited(more)) => format!("{what} {more}"),
+            None => what,
+        };
         record(&desk, &identity.name, peer, what, why, status).await;
     }
     response

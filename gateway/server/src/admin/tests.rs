@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use super::watch::{
-    Bounds, CacheFigures, Metrics, Purge, Quantiles, Recorded, RecordingFigures, RouteFigures,
-    StoreFigures,
+    Bounds, CacheFigures, CachedRoute, Forgetting, Held, Metrics, Purge, Purged, Quantiles,
+    Recorded, RecordingFigures, RouteFigures, StoreFigures,
 };
 use super::*;
 use crate::reload::{Apply, Source};
@@ -53,6 +53,9 @@ routes:
     match: { methods: [GET], path: /mail/list/** }
     upstream: mailbox
 ";
+
+/// For how long the oldest stored answer has been there.
+const AGE: Duration = Duration::from_millis(1500);
 
 /// A gateway that is watched but takes no calls.
 struct Watched {
@@ -116,8 +119,21 @@ impl Watch for Watched {
         Metrics { content_type: "text/plain; version=0.0.4", text: "sumun_up 1\n".to_owned() }
     }
 
+    fn cache_view(&self) -> crate::store::CacheView {
+        crate::store::CacheView { entries: 4, bytes: 5, bytes_max: 6 }
+    }
+
     fn cache(&self) -> CacheFigures {
-        CacheFigures { entries: 4, bytes: 5, bytes_max: 6, hits: 3, misses: 1 }
+        let held = Held { route: "mail-list".to_owned(), entries: 4, bytes: 5, oldest: Some(AGE) };
+        let route = CachedRoute {
+            held,
+            evictions: 2,
+            results: [("hit", 3), ("miss", 1)].into(),
+            hits: 3,
+            misses: 1,
+        };
+        let (hits, misses, routes) = (3, 1, vec![route]);
+        CacheFigures { entries: 4, bytes: 5, bytes_max: 6, evictions: 2, hits, misses, routes }
     }
 
     fn recording(&self) -> Option<RecordingFigures> {
@@ -140,9 +156,9 @@ impl Watch for Watched {
         None
     }
 
-    fn purge(&self, what: &Purge) -> Option<u64> {
-        self.purged.lock().push(what.clone());
-        Some(4)
+    fn purge(&self, purge: &Purge) -> Vec<Held> {
+        self.purged.lock().push(purge.clone());
+        vec![Held { route: "mail-list".to_owned(), entries: 4, bytes: 5, oldest: Some(AGE) }]
     }
 }
 

@@ -12,6 +12,7 @@ use sumun_engine::snapshot::Snapshot;
 use sumun_engine::time::Moment;
 
 use crate::sense::finding::Finding;
+use crate::store::CacheView;
 
 /// Counts by a label; labels come from the code, never from a request.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -48,8 +49,11 @@ pub trait Watch: Send + Sync + 'static {
     /// All metrics as Prometheus text.
     fn metrics(&self) -> Metrics;
 
-    /// What the shared cache holds.
+    /// What the shared cache holds, by route: walks all of it, so call it where blocking does no harm.
     fn cache(&self) -> CacheFigures;
+
+    /// What the shared cache holds, in short.
+    fn cache_view(&self) -> CacheView;
 
     /// What is kept of calls; `None`: nothing is.
     fn recording(&self) -> Option<RecordingFigures>;
@@ -67,8 +71,8 @@ pub trait Watch: Send + Sync + 'static {
     /// The store that gateways share; `None` where everything is kept in this process.
     fn shared_store(&self) -> Option<StoreFigures>;
 
-    /// Forgets stored answers; returns how many entries went, where the store can tell.
-    fn purge(&self, what: &Purge) -> Option<u64>;
+    /// Forgets stored answers; what of this gateway's they were. Walks the whole store.
+    fn purge(&self, purge: &Purge) -> Vec<Held>;
 }
 
 /// Whether calls should be sent here.
@@ -128,18 +132,50 @@ pub struct Metrics {
 }
 
 /// What the shared cache holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct CacheFigures {
     /// Stored answers.
     pub entries: u64,
-    /// Their bytes, metadata included.
+    /// Bytes in use, metadata and bodies on their way in included.
     pub bytes: u64,
     /// Most bytes.
     pub bytes_max: u64,
+    /// Answers that went for want of room.
+    pub evictions: u64,
     /// Calls answered from the cache.
     pub hits: u64,
     /// Calls that the cache could not answer.
     pub misses: u64,
+    /// The routes that cache, or have something stored.
+    pub routes: Vec<CachedRoute>,
+}
+
+/// What the shared cache does for one route.
+#[derive(Clone, Debug, Default)]
+pub struct CachedRoute {
+    /// What it holds.
+    pub held: Held,
+    /// Answers that went for want of room.
+    pub evictions: u64,
+    /// Calls by how the cache took part.
+    pub results: Counts,
+    /// Calls answered from the cache.
+    pub hits: u64,
+    /// Calls that the cache could not answer.
+    pub misses: u64,
+}
+
+/// What is stored of one route.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub route: String,
+    /// Stored answers.
+    pub entries: u64,
+    /// Their bytes, metadata included.
+    pub bytes: u64,
+    /// For how long the oldest has been stored; `None`: nothing is.
+    pub oldest: Option<Duration>,
 }
 
 /// What is kept of calls.
@@ -181,13 +217,37 @@ pub struct StoreFigures {
     pub queued_bytes: u64,
 }
 
+/// What to forget, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purge {
+    /// What.
+    pub what: Purged,
+    /// How.
+    pub how: Forgetting,
+}
+
 /// What to forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purge {
+pub enum Purged {
     /// Every variant of one URL, as a caller writes it.
     Url(http::Uri),
     /// Everything of one route.
     Route(String),
+    /// Everything with a tag.
+    Tag(String),
+    /// Everything of a group (RFC 9875) of an origin, which is a URL without path.
+    Group(http::Uri, String),
     /// Everything.
     All,
+}
+
+/// How to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgetting {
+    /// At once and for good.
+    Hard,
+    /// Stale from now on: served by the stale rules only, and revalidated.
+    Soft,
+    /// Not at all: only say what would go.
+    Preview,
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use http::header::{AUTHORIZATION, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use sumun_engine::freshness::{Delta, Wishes};
 use sumun_engine::live::Live;
 use sumun_engine::route::Route;
 use sumun_engine::snapshot::Snapshot;
@@ -70,13 +72,13 @@ impl Call {
     pub(super) fn explained(&self, snapshot: &Snapshot) -> (String, bool) {
         let found = snapshot.find(&self.method, &self.host, &self.path, &self.headers);
         match found {
-            Some(route) => (described(route, &self.method, snapshot), true),
+            Some(route) => (described(route, &self.method, &self.headers, snapshot), true),
             None => ("no route: 404 route_unknown\n".to_owned(), false),
         }
     }
 }
 
-fn described(route: &Route, method: &Method, snapshot: &Snapshot) -> String {
+fn described(route: &Route, method: &Method, headers: &HeaderMap, snapshot: &Snapshot) -> String {
     let policy = &route.policy;
     let mut out = String::new();
     let origin = &policy.origin;
@@ -112,7 +114,43 @@ fn described(route: &Route, method: &Method, snapshot: &Snapshot) -> String {
             Some(rule) => cache(rule),
         }
     );
+    if policy.cache.is_some() {
+        for line in of_request(method, headers) {
+            let _ = writeln!(out, "          {line}");
+        }
+    }
     out
+}
+
+/// What of this very call decides how the cache takes part, whatever the origin answers.
+fn of_request(method: &Method, headers: &HeaderMap) -> Vec<&'static str> {
+    if method != Method::GET && method != Method::HEAD {
+        let changes = !method.is_safe();
+        return changes
+            .then_some("a 2xx or 3xx makes what is stored for its URL invalid")
+            .into_iter()
+            .collect();
+    }
+    let wishes = Wishes::read(headers);
+    let none = Delta::ZERO;
+    [
+        (headers.contains_key(IF_MATCH) || headers.contains_key(IF_UNMODIFIED_SINCE)).then_some(
+            "goes past the cache: only the service can judge If-Match and If-Unmodified-Since",
+        ),
+        headers.contains_key(AUTHORIZATION).then_some(
+            "with Authorization: stored and served only as public, s-maxage or must-revalidate",
+        ),
+        wishes.no_store.then_some("no-store: neither stored nor served from the store"),
+        (wishes.no_cache || wishes.max_age == Some(none))
+            .then_some("no-cache or max-age=0: the service is asked first"),
+        wishes.only_if_cached.then_some("only-if-cached: 504 where nothing usable is stored"),
+        headers
+            .contains_key(RANGE)
+            .then_some("Range: a part of a stored answer; is not stored where none is"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn admission(admission: &Admission) -> String {

@@ -124,6 +124,11 @@ fn explain_names_route_class_thresholds_quota_and_cache() {
     let (text, _) = explained("GET", "/mail/list/7", &[]);
     assert!(text.contains("no thresholds: never shed"), "{text}");
     assert!(text.contains("cache     fresh for 30s where the origin gives none"), "{text}");
+    let asked = ["authorization: Bearer a", "cache-control: no-store", "range: bytes=0-1"];
+    let (text, _) = explained("GET", "/mail/list/7", &asked);
+    for part in ["with Authorization: stored and", "no-store: neither", "Range: a part of"] {
+        assert!(text.contains(part), "{part} in:\n{text}");
+    }
     let (text, _) = explained("POST", "/mail/reindex/7", &[]);
     let wanted = "enforce; rps 20 burst 20 per caller (unknown callers share one); on_stale proven";
     assert!(text.contains(wanted), "{text}");

@@ -1,6 +1,7 @@
 //! The running gateway as telemetry and the admin listener see it: figures of this moment, taken
 //! without holding anything of the data path.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,17 +13,17 @@ use sumun_policy::units::Name;
 
 use super::Gateway;
 use crate::admin::watch::{
-    Bounds, CacheFigures, Metrics, Purge, Quantiles, Readiness, Recorded, RecordingFigures,
-    RouteFigures, StoreFigures, Watch,
+    Bounds, CacheFigures, CachedRoute, Counts, Forgetting, Held, Metrics, Purge, Purged, Quantiles,
+    Readiness, Recorded, RecordingFigures, RouteFigures, StoreFigures, Watch,
 };
 use crate::authority;
 use crate::core::Shared;
 use crate::reload::Reload;
 use crate::sense::charts::Charts;
 use crate::sense::finding::Finding;
-use crate::store::Resource;
+use crate::store::{CacheView, Holdings, Manner, Resource, What};
 use crate::telemetry::gauges::{
-    FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
+    CacheState, FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
 };
 use crate::telemetry::{Telemetry, exposition};
 
@@ -100,7 +101,7 @@ impl Gauges for Running {
             signals: signals.collect(),
             findings: self.charts.counts(),
             functions: functions.collect(),
-            cache_bytes: self.shared.cache.view().bytes,
+            cache: self.cache_state(&snapshot),
             policy_ok: status.ok,
             policy_revision: snapshot.revision,
             connections: self.shared.connections.load(Ordering::Relaxed) as u64,
@@ -174,23 +175,42 @@ impl Watch for Running {
         Metrics { content_type: exposition::CONTENT_TYPE, text: self.telemetry.prometheus(self) }
     }
 
+    fn cache_view(&self) -> CacheView {
+        self.shared.cache.view()
+    }
+
     fn cache(&self) -> CacheFigures {
-        let view = self.shared.cache.view();
-        let mut figures = CacheFigures {
-            entries: view.entries,
-            bytes: view.bytes,
-            bytes_max: view.bytes_max,
-            ..CacheFigures::default()
-        };
-        for meters in &self.shared.plan.load().meters {
-            for (result, count) in meters.totals().cache {
-                match result {
-                    "hit" | "revalidated" | "collapsed" => figures.hits += count,
-                    _ => figures.misses += count,
-                }
+        let cache = &self.shared.cache;
+        let (view, evictions) = (cache.view(), cache.evictions());
+        let mut routes: BTreeMap<String, CachedRoute> = BTreeMap::new();
+        for held in self.held(&cache.holdings()) {
+            let route = routes.entry(held.route.clone()).or_default();
+            route.held = held;
+        }
+        let plan = self.shared.plan.load();
+        for route in plan.snapshot.routes().iter().filter(|route| route.policy.cache.is_some()) {
+            routes.entry(route.policy.name.as_str().to_owned()).or_default();
+        }
+        for meters in &plan.meters {
+            if let Some(route) = routes.get_mut(meters.name()) {
+                route.count(meters.totals().cache.into_iter().collect());
             }
         }
-        figures
+        for (name, route) in &mut routes {
+            route.held.route.clone_from(name);
+            route.evictions =
+                Name::new(name).map_or(0, |name| evictions.get(&name).copied().unwrap_or(0));
+        }
+        let routes: Vec<CachedRoute> = routes.into_values().collect();
+        CacheFigures {
+            entries: routes.iter().map(|route| route.held.entries).sum(),
+            bytes: view.bytes,
+            bytes_max: view.bytes_max,
+            evictions: evictions.values().sum(),
+            hits: routes.iter().map(|route| route.hits).sum(),
+            misses: routes.iter().map(|route| route.misses).sum(),
+            routes,
+        }
     }
 
     fn recording(&self) -> Option<RecordingFigures> {
@@ -233,34 +253,80 @@ impl Watch for Running {
         })
     }
 
-    fn purge(&self, what: &Purge) -> Option<u64> {
+    fn purge(&self, purge: &Purge) -> Vec<Held> {
         let cache = &self.shared.cache;
-        match what {
-            Purge::All => {
-                cache.purge_all();
-                None
+        let manner = match purge.how {
+            Forgetting::Hard => Manner::Hard,
+            Forgetting::Soft => Manner::Soft(self.shared.clock.now().nanos()),
+            Forgetting::Preview => Manner::Preview,
+        };
+        let found = match &purge.what {
+            Purged::All => cache.purge(What::All, manner),
+            Purged::Tag(tag) => cache.purge(What::Tag(tag), manner),
+            // Not a name: nothing can have been stored under it.
+            Purged::Route(name) => Name::new(name)
+                .map_or_else(Holdings::new, |name| cache.purge(What::Route(&name), manner)),
+            Purged::Url(url) => self.purge_url(url, manner),
+            Purged::Group(origin, name) => {
+                let (scheme, authority) = keyed_origin(origin);
+                cache.purge(What::Group { scheme, authority: &authority, name }, manner)
             }
-            Purge::Route(name) => Name::new(name).map(|name| cache.purge_route(&name)),
-            Purge::Url(url) => self.purge_url(url),
-        }
+        };
+        self.held(&found)
     }
 }
 
 impl Running {
+    fn held(&self, holdings: &Holdings) -> Vec<Held> {
+        let now_ns = self.shared.clock.now().nanos();
+        let held = holdings.iter().map(|(route, holding)| Held {
+            route: route.as_str().to_owned(),
+            entries: holding.entries,
+            bytes: holding.bytes,
+            oldest: Some(Duration::from_nanos(now_ns.saturating_sub(holding.oldest_ns))),
+        });
+        held.collect()
+    }
+
+    fn cache_state(&self, snapshot: &Snapshot) -> CacheState {
+        let (view, lost) = (self.shared.cache.view(), self.shared.cache.evictions());
+        let caching = snapshot.routes().iter().filter(|route| route.policy.cache.is_some());
+        let evictions = caching.map(|route| {
+            let name = &route.policy.name;
+            (name.clone(), lost.get(name).copied().unwrap_or(0))
+        });
+        CacheState { bytes: view.bytes, entries: view.entries, evictions: evictions.collect() }
+    }
+
     /// Purges by the key rules of the route that a GET of the URL would take.
-    fn purge_url(&self, url: &Uri) -> Option<u64> {
-        let tls = url.scheme_str() == Some("https");
-        let written = url.authority()?.as_str().to_ascii_lowercase();
+    fn purge_url(&self, url: &Uri, manner: Manner) -> Holdings {
+        let (scheme, authority) = keyed_origin(url);
         let snapshot = self.snapshot();
         let host = url.host().unwrap_or_default().to_ascii_lowercase();
         let route = snapshot.find(&Method::GET, &host, url.path(), &HeaderMap::new());
         let rules = route.and_then(|route| route.policy.cache.as_ref());
         let key = rules.map_or_else(CacheKey::default, |rules| rules.key.clone());
-        let resource = Resource {
-            scheme: if tls { "https" } else { "http" },
-            authority: authority::keyed(tls, &written),
-            path_and_query: url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
-        };
-        Some(self.shared.cache.purge_url(resource, &key))
+        let path_and_query = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let resource = Resource { scheme, authority: &authority, path_and_query };
+        self.shared.cache.purge(What::Url(resource, &key), manner)
+    }
+}
+
+/// Scheme and authority of a URL as keys have them.
+fn keyed_origin(url: &Uri) -> (&'static str, String) {
+    let tls = url.scheme_str() == Some("https");
+    let written = url.authority().map_or("", |authority| authority.as_str()).to_ascii_lowercase();
+    (if tls { "https" } else { "http" }, authority::keyed(tls, &written).to_owned())
+}
+
+impl CachedRoute {
+    fn count(&mut self, results: Counts) {
+        for (&result, &count) in &results {
+            match result {
+                "hit" | "revalidated" | "collapsed" => self.hits += count,
+                _ => self.misses += count,
+            }
+        }
+        self.results = results;
     }
 }

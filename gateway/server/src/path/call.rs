@@ -19,7 +19,7 @@ use crate::listen::connection::Connection;
 use crate::listen::transport::Transport;
 use crate::plan::{CorePlan, RoutePlan};
 use crate::refusal::Refusal;
-use crate::store::Now;
+use crate::store::{Now, Outcome};
 use crate::telemetry::record::{CallRecord, Trace};
 use crate::telemetry::traceparent::Parent;
 
@@ -117,6 +117,7 @@ impl Call {
             shed: None,
             shadow: None,
             cache: None,
+            cache_detail: None,
             attempts: [None, None],
             request_bytes: 0,
             response_bytes: 0,
@@ -171,6 +172,13 @@ impl Call {
         self.settlement.free(|| core.now());
         self.settlement.record.refusal = Some(refusal.code);
         refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
+    }
+
+    /// How the cache took part, for the record.
+    pub fn note(&mut self, outcome: Outcome) {
+        let record = &mut self.settlement.record;
+        record.cache = Some(outcome.result);
+        record.cache_detail = outcome.detail;
     }
 
     /// When the call began, as the cache rules want it: for a hit no time has passed since.

@@ -68,15 +68,15 @@ fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
 
 fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
     match recalled {
-        Recalled::Answer { response, result, meanwhile } => {
-            call.settlement.record.cache = Some(result);
+        Recalled::Answer { response, outcome, meanwhile } => {
+            call.note(outcome);
             Ok(match meanwhile {
                 Some(errand) => Recall::Meanwhile(response, errand),
                 None => Recall::Answer(response),
             })
         }
         Recalled::Forward(errand) => {
-            call.settlement.record.cache = Some(errand.result());
+            call.note(errand.outcome());
             errand.prepare(&mut opened.head.headers);
             Ok(Recall::Forward(Some(errand)))
         }
@@ -104,8 +104,8 @@ pub fn stand_in(
     let stand_in = errand?.stand_in(why, call.cache_now())?;
     let core = &call.core;
     call.settlement.free(|| core.now());
+    call.note(stand_in.outcome);
     let record = &mut call.settlement.record;
-    record.cache = Some(stand_in.result);
     if record.shed.is_none() {
         record.shed = refusal.quota_record();
     }

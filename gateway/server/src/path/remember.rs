@@ -8,8 +8,8 @@ use crate::store::{Asked, Errand};
 
 /// Hands the answer to the cache's errand, which may read a small body first.
 pub async fn remember(call: &mut Call, errand: Errand, answer: Response<Body>) -> Response<Body> {
-    let (answer, result) = errand.remember(answer, call.cache_now()).await;
-    call.settlement.record.cache = Some(result);
+    let (answer, outcome) = errand.remember(answer, call.cache_now()).await;
+    call.note(outcome);
     answer
 }
 

@@ -12,9 +12,10 @@ use http::header::{
     LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use sumun_engine::freshness::{Labels, Terms, Vary, http_date, storable_head};
+use sumun_engine::freshness::{Labels, Terms, Vary, http_date, storable_head, tag_fields};
 use sumun_engine::validator::{Validators, tag_from_body, tag_from_modified};
 use sumun_policy::units::Name;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::key::Key;
 use super::redis::Mark;
@@ -39,6 +40,7 @@ const RECORD_OVERHEAD_BYTES: usize = 640;
 const FIELD_OVERHEAD_BYTES: usize = 112;
 
 /// One stored answer.
+#[derive(Clone)]
 pub(crate) struct Variant {
     /// The route that stored it: another route of the same URL may go to another upstream.
     pub(crate) route: Name,
@@ -52,6 +54,8 @@ pub(crate) struct Variant {
     pub(crate) terms: Terms,
     /// What it can be purged by besides its URL.
     pub(crate) labels: Labels,
+    /// The fields that said its tags: the second tier wants them, clients don't.
+    tags: Box<[(HeaderName, HeaderValue)]>,
     /// Its status.
     pub(crate) status: StatusCode,
     /// Its head as served.
@@ -64,6 +68,8 @@ pub(crate) struct Variant {
     pub(crate) own_tag: bool,
     /// Whether the origin's own `Cache-Status` stands in the head, so that ours is appended.
     pub(crate) relays_status: bool,
+    /// When it was asked for, monotonic ns: what a soft purge is compared with.
+    pub(crate) asked_ns: u64,
     /// When its head came, monotonic ns.
     pub(crate) stored_ns: u64,
     /// The purge epoch when its request went out.
@@ -87,6 +93,7 @@ pub(crate) struct Draft {
     pub(crate) head: HeaderMap,
     /// The tag that the head already carries was made here.
     pub(crate) own_tag: bool,
+    pub(crate) asked_ns: u64,
     pub(crate) stored_ns: u64,
     pub(crate) epoch: u64,
     pub(crate) mark: Mark,
@@ -96,6 +103,7 @@ impl Draft {
     /// With its complete body. A 200 without a tag gets a weak one.
     pub(crate) fn with_body(self, body: Bytes) -> Variant {
         let mut head = storable_head(&self.head, &self.terms.withheld);
+        let tags = take_tags(&mut head);
         let mut own_tag = self.own_tag;
         if self.status == StatusCode::OK && !head.contains_key(ETAG) {
             head.insert(ETAG, make_tag(&head, &body));
@@ -121,7 +129,8 @@ impl Draft {
             + self.values.len()
             + self.verbatim.len()
             + self.terms.withheld.len() * size_of::<HeaderName>()
-            + size_of_val(self.labels.hashes());
+            + size_of_val(self.labels.hashes())
+            + tags.iter().map(|(_, value)| FIELD_OVERHEAD_BYTES + value.len()).sum::<usize>();
         Variant {
             route: self.route,
             vary: self.vary,
@@ -129,12 +138,14 @@ impl Draft {
             verbatim: self.verbatim.into(),
             terms: self.terms,
             labels: self.labels,
+            tags,
             status: self.status,
             head,
             head_not_modified,
             body,
             own_tag,
             relays_status,
+            asked_ns: self.asked_ns,
             stored_ns: self.stored_ns,
             epoch: self.epoch,
             mark: self.mark,
@@ -158,6 +169,19 @@ impl Variant {
                     || *self.vary.values(request) == *self.values
             }
         }
+    }
+
+    /// Whether `other` is this very answer, or the same as [`Self::stale_since`] gave it.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.stored_ns == other.stored_ns && self.replaced_by(other)
+    }
+
+    /// The same answer, its freshness over at this moment (monotonic ns) at the latest.
+    pub(crate) fn stale_since(&self, since_ns: u64) -> Self {
+        let mut stale = self.clone();
+        let age_ns = self.terms.age_ns(since_ns.saturating_sub(self.stored_ns));
+        stale.terms.lifetime_ns = self.terms.lifetime_ns.min(age_ns);
+        stale
     }
 
     /// Whether storing `other` makes this one superfluous.
@@ -192,8 +216,25 @@ impl Variant {
         if !self.relays_status {
             head.remove(CACHE_STATUS);
         }
+        for (name, value) in &self.tags {
+            head.append(name.clone(), value.clone());
+        }
         head
     }
+}
+
+/// Takes the fields that carry tags out of a head; copies, as everything that is kept.
+fn take_tags(head: &mut HeaderMap) -> Box<[(HeaderName, HeaderValue)]> {
+    let mut tags = Vec::new();
+    for name in tag_fields() {
+        for value in head.get_all(name) {
+            // The bytes are those of a valid value.
+            let copy = HeaderValue::from_bytes(value.as_bytes());
+            tags.extend(copy.ok().map(|copy| (name.clone(), copy)));
+        }
+        head.remove(name);
+    }
+    tags.into()
 }
 
 /// All stored answers of one key, the newest first.
@@ -239,14 +280,29 @@ impl Record {
         self.key[..self.url_len] == url.text()[..url.url_len]
     }
 
+    /// The hash of the URL, as its key has it.
+    pub(crate) fn url_hash(&self) -> u64 {
+        xxh3_64(&self.key[..self.url_len])
+    }
+
+    /// Whether header values belong to the key.
+    pub(crate) fn has_headers(&self) -> bool {
+        self.key.len() > self.url_len
+    }
+
     pub(crate) fn variants(&self) -> &[Arc<Variant>] {
         &self.variants
     }
 
+    /// Bytes that it takes without its variants.
+    pub(crate) fn own_weight(&self) -> u64 {
+        (RECORD_OVERHEAD_BYTES + self.key.len()) as u64
+    }
+
     /// Bytes that it takes, metadata included.
     pub(crate) fn weight(&self) -> u32 {
-        let own = RECORD_OVERHEAD_BYTES + self.key.len();
-        self.variants.iter().fold(own as u32, |sum, variant| sum.saturating_add(variant.weight))
+        let own = self.own_weight() as u32;
+        self.variants.iter().fold(own, |sum, variant| sum.saturating_add(variant.weight))
     }
 }
 

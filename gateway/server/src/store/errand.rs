@@ -24,16 +24,9 @@ use super::flight::Lead;
 use super::key::Key;
 use super::redis::Mark;
 use super::status::Forwarded;
-use super::{Inner, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
+use super::unkeyed::drop_unkeyed;
+use super::{Inner, Outcome, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use crate::telemetry::record::CacheResult;
-
-/// Fields by which a caller asks an origin to treat a GET as something else: an answer to that must
-/// not be stored as an answer to the GET.
-const METHOD_OVERRIDES: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
-];
 
 /// Travels with a call to the origin. Dropped without [`Errand::remember`], it hands the lead on.
 #[must_use = "an errand that is dropped makes another call go to the origin"]
@@ -98,18 +91,17 @@ impl Errand {
     }
 
     /// How the cache takes part, as far as is known before the answer.
-    pub fn result(&self) -> CacheResult {
-        self.result
+    pub fn outcome(&self) -> Outcome {
+        Outcome::new(self.result, self.why.as_str())
     }
 
     /// Makes the forwarded head ask what the store needs to know: the stored answer's validators
     /// for a revalidation, and no conditions of the client where the whole answer is to be stored.
     ///
-    /// Method overrides are removed from every call of a cached route.
+    /// Fields that would make the origin answer something else than the key says are removed from
+    /// every call of a cached route.
     pub fn prepare(&self, headers: &mut HeaderMap) {
-        for name in &METHOD_OVERRIDES {
-            headers.remove(name);
-        }
+        drop_unkeyed(headers, self.task.keyed());
         let Task::Fetch(fetch) = &self.task else { return };
         if fetch.relays_conditions {
             return;
@@ -122,6 +114,19 @@ impl Errand {
         }
         if let Some(modified) = stored.origin_modified() {
             headers.insert(IF_MODIFIED_SINCE, modified.clone());
+        }
+    }
+}
+
+impl Task {
+    /// The header fields that belong to the key.
+    fn keyed(&self) -> &[HeaderName] {
+        match self {
+            // Neither stored nor served from the store.
+            Self::Pass => &[],
+            Self::Invalidate(invalidation) => &invalidation.rules.headers,
+            Self::Head(question, _) => &question.rules.key.headers,
+            Self::Fetch(fetch) => &fetch.question.rules.key.headers,
         }
     }
 }

@@ -17,33 +17,35 @@ mod filling;
 mod flight;
 mod key;
 mod memory;
+mod purge;
 mod recall;
 mod redis;
 mod replay;
 mod status;
 mod target;
 mod tee;
+mod unkeyed;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use moka::sync::Cache as Table;
-use sumun_engine::freshness::Labels;
 use sumun_policy::policy::CacheKey;
-use sumun_policy::units::Name;
 use tokio::runtime::Handle;
 
 pub use self::errand::Errand;
 pub use self::key::Resource;
+pub use self::memory::{Holding, Holdings};
+pub use self::purge::{Manner, What};
 pub use self::redis::{OpFigures, TierView};
 
 use self::entry::Variant;
 use self::filling::Filling;
 use self::flight::Flights;
 use self::key::{Key, Prehashed};
-use self::memory::{Memory, UNSETTLED_SHARE, route_slot, url_slot};
-use self::redis::{EVERYTHING, Mark, Tier};
+use self::memory::{Memory, UNSETTLED_SHARE, url_slot};
+use self::redis::{Mark, Tier};
 use crate::body::Body;
 use crate::clock::Clock;
 use crate::settings::SharedStoreSettings;
@@ -130,7 +132,7 @@ pub enum Recalled {
         /// The response, complete but for hop-by-hop fields.
         response: Response<Body>,
         /// How the cache took part.
-        result: CacheResult,
+        outcome: Outcome,
         /// The response is stale, and this is to be asked meanwhile (RFC 5861 §3): at most one call
         /// at a time gets it for the same question. Dropped, nobody asks until the next call.
         meanwhile: Option<Errand>,
@@ -146,13 +148,29 @@ pub struct StandIn {
     /// The response, complete but for hop-by-hop fields.
     pub response: Response<Body>,
     /// How the cache took part.
+    pub outcome: Outcome,
+}
+
+/// How the cache took part in a call, for telemetry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What it came to.
     pub result: CacheResult,
+    /// The word of `Cache-Status` that says most: why an answer was not stored, else by which rule it
+    /// was served, else why the origin was asked. `None`: a plain hit.
+    pub detail: Option<&'static str>,
+}
+
+impl Outcome {
+    fn new(result: CacheResult, detail: impl Into<Option<&'static str>>) -> Self {
+        Self { result, detail: detail.into() }
+    }
 }
 
 /// What the store holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheView {
-    /// Keys with something stored.
+    /// Keys with something stored; one may have several answers.
     pub entries: u64,
     /// Bytes in use, metadata and bodies on their way in included.
     pub bytes: u64,
@@ -166,7 +184,7 @@ impl Cache {
     /// A cache of at most this many bytes.
     ///
     /// A quarter is kept for bodies on their way in, the rest, less what moka's late bookkeeping may
-    /// overdraw, is for stored answers with their metadata. Fixed besides: 512 KiB of purge epochs
+    /// overdraw, is for stored answers with their metadata. Fixed besides: 1 MiB of purge epochs
     /// and at most about 6 MiB of remembered uncacheable keys.
     pub fn new(memory_bytes: u64) -> Self {
         Self::build(memory_bytes, |_| None)
@@ -216,35 +234,6 @@ impl Cache {
         self.inner.second.as_ref().map(|second| second.view())
     }
 
-    /// Removes everything; what is being fetched now is not stored either.
-    pub fn purge_all(&self) {
-        self.inner.memory.purge_all();
-        self.inner.tell(EVERYTHING);
-    }
-
-    /// Removes all variants of a URL, under `key`'s rules of the route that serves it; how many.
-    /// Walks the whole store: not for the request path.
-    pub fn purge_url(&self, resource: Resource<'_>, key: &CacheKey) -> u64 {
-        let url = Key::of_url(resource, key);
-        let removed = self.inner.memory.purge_url(&url);
-        self.inner.tell(url_slot(url.url_hash));
-        removed
-    }
-
-    /// Makes all that carries this tag (`Surrogate-Key`, `Cache-Tag`) as good as gone, at once and
-    /// whatever its number: its memory is freed as it is found or evicted.
-    pub fn purge_tag(&self, tag: &str) {
-        self.inner.invalidate_label(Labels::of_tag(tag.as_bytes()));
-    }
-
-    /// Removes all that a route stored; how many variants. Walks the whole store: not for the
-    /// request path.
-    pub fn purge_route(&self, route: &Name) -> u64 {
-        let removed = self.inner.memory.purge_route(route);
-        self.inner.tell(route_slot(route));
-        removed
-    }
-
     /// Invalidates what an unsafe call on a route *without* cache has changed (RFC 9111 §4.4): its
     /// target and, on the same origin, what its answer's `Location` and `Content-Location` name.
     /// `key`: the rules of the route that serves a GET of the target. Cheap; safe methods do nothing.
@@ -279,7 +268,7 @@ impl Inner {
 
     /// Removes what turned out to be superseded by nothing that may be stored.
     fn remove(&self, key: &Key, stored: &Arc<Variant>) {
-        self.memory.take(key, |known| std::ptr::eq(known, Arc::as_ptr(stored)));
+        self.memory.take(key, |known| known.is(stored));
         // By URL: in the second tier it would be found again.
         self.tell(url_slot(key.url_hash));
     }
@@ -294,6 +283,14 @@ impl Inner {
     fn invalidate_label(&self, label: u64) {
         self.memory.invalidate_label(label);
         self.tell(url_slot(label));
+    }
+
+    /// Since when a soft purge has made a variant stale: then it as it is now, else itself.
+    fn as_of_now(&self, key: &Key, variant: &Arc<Variant>) -> Arc<Variant> {
+        match self.memory.stale_since(key, variant) {
+            None => Arc::clone(variant),
+            Some(since_ns) => Arc::new(variant.stale_since(since_ns)),
+        }
     }
 
     /// Tells other gateways of a purge that the first tier has had.

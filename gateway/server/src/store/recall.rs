@@ -18,8 +18,8 @@ use super::entry::{Record, Variant};
 use super::errand::{Fetch, Invalidation, Question, Task};
 use super::flight::{Lead, News, Part, Sketch};
 use super::key::Key;
-use super::status::{Forwarded, Status};
-use super::{Asked, Cache, Errand, FOLLOW_MAX, Now, Recalled};
+use super::status::{Forwarded, IF_ERROR, Status, WHILE_REVALIDATE};
+use super::{Asked, Cache, Errand, FOLLOW_MAX, Now, Outcome, Recalled};
 use crate::telemetry::record::CacheResult;
 
 /// Flights that one call may join one after another: the URL's, and, once the fields that select
@@ -143,6 +143,7 @@ impl Cache {
         if self.inner.memory.is_purged(&call.key, variant) {
             return Found::Nothing;
         }
+        let variant = &self.inner.as_of_now(&call.key, variant);
         if call.wishes.no_store {
             return Found::Withheld;
         }
@@ -175,7 +176,7 @@ impl Cache {
             return call.hit(&variant, age_ns);
         }
         let ttl = stored.terms.ttl_seconds(age_ns);
-        let status = Status::Stale { ttl, detail: "stale-while-revalidate" };
+        let status = Status::Stale { ttl, detail: WHILE_REVALIDATE };
         let response = answer(&stored, call.asked.method, call.asked.headers, age_ns, status);
         let meanwhile = lead.map(|lead| {
             let question = self.question(call, flight_key, now);
@@ -183,7 +184,8 @@ impl Cache {
             let fetch = Fetch { question, stored, lead, relays_conditions: false };
             Errand::new(Task::Fetch(Box::new(fetch)), Forwarded::Stale, CacheResult::Stale)
         });
-        Recalled::Answer { response, result: CacheResult::Hit, meanwhile }
+        let outcome = Outcome::new(CacheResult::Hit, WHILE_REVALIDATE);
+        Recalled::Answer { response, outcome, meanwhile }
     }
 
     /// Nothing to serve: on to the origin, alone, in the lead, or after another's answer.
@@ -266,8 +268,12 @@ impl Cache {
                     Ok(News::Landed(variant)) => {
                         let waited_ns = started.elapsed().as_nanos() as u64;
                         let now_ns = now.mono_ns.saturating_add(waited_ns);
-                        let purged = self.inner.memory.is_purged(&call.key, &variant);
-                        return match call.collapsed(&variant, now_ns, why).filter(|_| !purged) {
+                        if self.inner.memory.is_purged(&call.key, &variant) {
+                            // Purged on its way: for those who wait one asks again.
+                            break flight_key;
+                        }
+                        let variant = self.inner.as_of_now(&call.key, &variant);
+                        return match call.collapsed(&variant, now_ns, why) {
                             Some(answer) => Joined::Answer(Box::new(answer)),
                             None => Joined::Go(None, flight_key),
                         };
@@ -352,7 +358,8 @@ impl Call<'_> {
     fn hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::Hit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
-        Recalled::Answer { response, result: CacheResult::Hit, meanwhile: None }
+        let outcome = Outcome::new(CacheResult::Hit, None);
+        Recalled::Answer { response, outcome, meanwhile: None }
     }
 
     /// The stale answer of a call that asked the origin in vain, where it may be had.
@@ -367,7 +374,8 @@ impl Call<'_> {
         let ttl = variant.terms.ttl_seconds(age_ns);
         let status = Status::StandIn { ttl, failed: None, collapsed: true };
         let response = answer(variant, self.asked.method, headers, age_ns, status);
-        Some(Recalled::Answer { response, result: CacheResult::Collapsed, meanwhile: None })
+        let outcome = Outcome::new(CacheResult::Collapsed, IF_ERROR);
+        Some(Recalled::Answer { response, outcome, meanwhile: None })
     }
 
     /// Whether another call's answer is one to this call, too.
@@ -388,7 +396,8 @@ impl Call<'_> {
         }
         let status = Status::Collapsed(why);
         let response = answer(variant, self.asked.method, headers, age_ns, status);
-        Some(Recalled::Answer { response, result: CacheResult::Collapsed, meanwhile: None })
+        let outcome = Outcome::new(CacheResult::Collapsed, why.as_str());
+        Some(Recalled::Answer { response, outcome, meanwhile: None })
     }
 }
 

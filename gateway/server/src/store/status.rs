@@ -5,6 +5,15 @@ use sumun_engine::freshness::NotStored;
 
 use super::entry::CACHE_STATUS;
 
+/// The words of `detail` that say by which rule a stored answer was served.
+pub(crate) const WHILE_REVALIDATE: &str = "stale-while-revalidate";
+/// In place of an error of the origin.
+pub(crate) const IF_ERROR: &str = "stale-if-error";
+/// In place of a refusal.
+pub(crate) const IF_SHED: &str = "stale-if-shed";
+/// From the store that gateways share.
+pub(crate) const SHARED: &str = "redis";
+
 /// Why a call went to the origin (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
@@ -25,7 +34,7 @@ pub(crate) enum Forwarded {
 }
 
 impl Forwarded {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Bypass => "bypass",
             Self::Method => "method",
@@ -89,9 +98,9 @@ impl Status {
                 let failed = failed
                     .map_or(String::new(), |failed| format!("; fwd-status={}", failed.as_u16()));
                 let collapsed = if collapsed { "; collapsed" } else { "" };
-                format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail=stale-if-error")
+                format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail={IF_ERROR}")
             }
-            Self::SharedHit { ttl } => format!("sumun; hit; ttl={ttl}; detail=redis"),
+            Self::SharedHit { ttl } => format!("sumun; hit; ttl={ttl}; detail={SHARED}"),
             Self::Collapsed(why) => format!("sumun; fwd={}; collapsed", why.as_str()),
             Self::Forwarded(why) => format!("sumun; fwd={}", why.as_str()),
             Self::Stored(why) => format!("sumun; fwd={}; stored", why.as_str()),

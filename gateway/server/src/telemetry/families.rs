@@ -1,5 +1,7 @@
 //! Every metric there is, once: `/metrics` and OTLP are two spellings of what is gathered here.
 
+mod cache;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -102,6 +104,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(signal_gauges(sources.live));
     families.extend(function_gauges(sources.live));
     families.extend(store_state(sources.live));
+    families.extend(cache::state(sources.live));
     families.extend(own_state(sources));
     families.extend(recording(sources.live));
     families.extend(sources.process.families());
@@ -451,11 +454,9 @@ fn store_state(live: &LiveState) -> [Family; 3] {
     [up, ops, durations]
 }
 
-fn own_state(sources: &Sources<'_>) -> [Family; 6] {
+fn own_state(sources: &Sources<'_>) -> [Family; 5] {
     let (live, totals) = (sources.live, sources.totals);
     [
-        Family::gauge("sumun_cache_bytes", "sumun.cache.bytes", "By", "Bytes in the shared cache")
-            .with(Value::Number(live.cache_bytes as f64)),
         Family::gauge(
             "sumun_policy_reload_ok",
             "sumun.policy.reload_ok",

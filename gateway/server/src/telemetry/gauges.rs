@@ -23,8 +23,8 @@ pub struct LiveState {
     pub findings: Vec<(Name, u64)>,
     /// Functions of the running policy.
     pub functions: Vec<FunctionState>,
-    /// Bytes in the shared cache, metadata included.
-    pub cache_bytes: u64,
+    /// What the shared cache holds.
+    pub cache: CacheState,
     /// Whether the policy files as they are now were taken over.
     pub policy_ok: bool,
     /// Revision of the running policy.
@@ -35,6 +35,17 @@ pub struct LiveState {
     pub recording: Option<(u64, u64)>,
     /// Stores outside this process; none where everything is kept in it.
     pub stores: Vec<StoreState>,
+}
+
+/// What the shared cache holds in this process.
+#[derive(Clone, Debug, Default)]
+pub struct CacheState {
+    /// Bytes, metadata included.
+    pub bytes: u64,
+    /// Keys with something stored.
+    pub entries: u64,
+    /// Routes that cache, and how many of their answers went for want of room.
+    pub evictions: Vec<(Name, u64)>,
 }
 
 /// A store outside this process.

@@ -111,6 +111,8 @@ pub struct CallRecord {
     pub shadow: Option<ShedRecord>,
     /// How the cache took part; `None`: the route has none.
     pub cache: Option<CacheResult>,
+    /// Why an answer was not stored, else by which rule it was served, else why it was not.
+    pub cache_detail: Option<&'static str>,
     /// Tries at endpoints, in order.
     pub attempts: [Option<Attempt>; ATTEMPTS_MAX],
     /// Request body bytes forwarded.

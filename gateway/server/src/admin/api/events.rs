@@ -12,11 +12,12 @@ use serde::Serialize;
 use sumun_engine::time::Moment;
 use sumun_engine::upstream::Upstream;
 
-use super::{cache, live};
+use super::live;
 use crate::admin::Desk;
 use crate::admin::events::{Cut, Told};
 use crate::admin::fault::Fault;
 use crate::admin::watch::Readiness;
+use crate::store::CacheView;
 
 /// One event.
 #[derive(Serialize)]
@@ -32,8 +33,18 @@ pub(super) struct Tick {
     upstreams: Vec<UpstreamTick>,
     /// As `GET /api/v1/functions`; null before the first policy.
     functions: Option<live::Functions>,
-    /// As `GET /api/v1/cache`.
-    cache: cache::Figures,
+    /// The cache's first tier in short: counting by route would walk all of it.
+    cache: CacheTick,
+}
+
+/// The cache's first tier in short.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CacheTick {
+    /// Keys with something stored.
+    entries: u64,
+    bytes: u64,
+    bytes_max: u64,
 }
 
 /// An upstream in short.
@@ -97,7 +108,10 @@ impl Tick {
             routes: Vec::new(),
             upstreams: Vec::new(),
             functions: None,
-            cache: cache::Figures::of(desk),
+            cache: {
+                let CacheView { entries, bytes, bytes_max } = desk.watch.cache_view();
+                CacheTick { entries, bytes, bytes_max }
+            },
         };
         // One look: all of it is of one policy.
         desk.watch.look(&mut |snapshot| {

@@ -101,43 +101,90 @@ async fn before_the_first_policy_the_live_view_is_503() {
 }
 
 #[tokio::test]
-async fn the_cache_is_shown_and_purged() {
+async fn the_cache_is_shown() {
     let fixture = Fixture::new().await;
     let cache = fixture.get("/api/v1/cache").await.json();
-    let wanted = json!({"store": "memory", "entries": 4, "bytes": 5, "bytes_max": 6, "hits": 3,
-                        "misses": 1, "hit_ratio": 0.75});
+    let route = json!({"entries": 4, "bytes": 5, "oldest_s": 1.5, "evictions": 2, "hits": 3,
+                       "misses": 1, "hit_ratio": 0.75, "results": {"hit": 3, "miss": 1}});
+    let tier = json!({"store": "memory", "up": true, "entries": 4, "bytes": 5, "bytes_max": 6,
+                      "evictions": 2, "queued_bytes": null, "purges_pending": null});
+    let wanted = json!({"store": "memory", "entries": 4, "bytes": 5, "bytes_max": 6,
+                        "evictions": 2, "hits": 3, "misses": 1, "hit_ratio": 0.75,
+                        "tiers": [tier], "routes": {"mail-list": route}});
     assert_eq!(cache, wanted);
+}
 
+const PURGE: &str = "/api/v1/cache:purge";
+
+#[tokio::test]
+async fn the_cache_is_purged() {
+    let fixture = Fixture::new().await;
     let json_type = [("content-type", "application/json; charset=utf-8")];
-    let purge = async |body: &str| {
-        fixture.with_token(Method::POST, "/api/v1/cache:purge", &json_type, body).await
+    let purge = async |body: &Value| {
+        fixture.with_token(Method::POST, PURGE, &json_type, &body.to_string()).await
     };
-    for body in
-        ["{\"url\":\"http://localhost:8080/a?b=c\"}", "{\"route\":\"mail-list\"}", "{\"all\":true}"]
-    {
-        assert_eq!(purge(body).await.json(), json!({"purged": 4}), "{body}");
+    let url = "http://localhost:8080/a?b=c";
+    let origin: http::Uri = "http://localhost:8080".parse().unwrap();
+    let hard = |what| Purge { what, how: Forgetting::Hard };
+    let mut wanted = Vec::new();
+    for (body, what) in [
+        (json!({"url": url}), Purged::Url(url.parse().unwrap())),
+        (json!({"route": "mail-list"}), Purged::Route("mail-list".to_owned())),
+        (json!({"tag": " red "}), Purged::Tag("red".to_owned())),
+        (
+            json!({"group": "red", "origin": "http://localhost:8080"}),
+            Purged::Group(origin, "red".to_owned()),
+        ),
+        (json!({"all": true}), Purged::All),
+    ] {
+        let share = json!({"mail-list": {"entries": 4, "bytes": 5}});
+        let told = json!({"dry_run": false, "soft": false, "purged": 4, "entries": 4, "bytes": 5,
+                          "routes": share});
+        assert_eq!(purge(&body).await.json(), told, "{body}");
+        wanted.push(hard(what));
     }
-    let url = "http://localhost:8080/a?b=c".parse().unwrap();
-    let wanted = [Purge::Url(url), Purge::Route("mail-list".to_owned()), Purge::All];
+    let dry = purge(&json!({"all": true, "dry_run": true, "soft": true})).await.json();
+    assert_eq!(
+        (&dry["purged"], &dry["entries"], &dry["dry_run"]),
+        (&json!(0), &json!(4), &json!(true))
+    );
+    wanted.push(Purge { what: Purged::All, how: Forgetting::Preview });
+    let soft = purge(&json!({"tag": "red", "soft": true})).await.json();
+    assert_eq!((&soft["purged"], &soft["soft"]), (&json!(4), &json!(true)));
+    wanted.push(Purge { what: Purged::Tag("red".to_owned()), how: Forgetting::Soft });
     assert_eq!(*fixture.watched.purged.lock(), wanted);
+    let audited = fixture.get("/api/v1/audit").await.text().to_owned();
+    for told in ["tag red, soft", "all, dry run", "group red of http://localhost:8080/"] {
+        assert!(audited.contains(&format!("POST {PURGE} {told}")), "{audited}");
+    }
+}
 
+#[tokio::test]
+async fn what_is_to_be_purged_is_said_in_one_way() {
+    let fixture = Fixture::new().await;
     for (body, status) in [
-        ("{\"tag\":\"x\"}", 422),
+        ("{\"tag\":\" \"}", 400),
+        ("{\"group\":\"a\"}", 400),
+        ("{\"origin\":\"http://a\"}", 400),
+        ("{\"group\":\"a\",\"origin\":\"http://a/path\"}", 400),
         ("{\"route\":\"none\"}", 404),
         ("{\"url\":\"/relative\"}", 400),
+        ("{\"url\":\"ftp://a/\"}", 400),
         ("{\"url\":\"http://a/\",\"all\":true}", 400),
         ("{\"all\":false}", 400),
+        ("{\"soft\":true}", 400),
         ("{}", 400),
         ("{\"everything\":true}", 400),
         ("not json", 400),
     ] {
-        assert_eq!(purge(body).await.refusal().0, status, "{body}");
+        let json_type = [("content-type", "application/json")];
+        let answer = fixture.with_token(Method::POST, PURGE, &json_type, body).await;
+        assert_eq!(answer.refusal().0, status, "{body}");
     }
     let form = [("content-type", "text/plain")];
-    let answer =
-        fixture.with_token(Method::POST, "/api/v1/cache:purge", &form, "{\"all\":true}").await;
+    let answer = fixture.with_token(Method::POST, PURGE, &form, "{\"all\":true}").await;
     assert_eq!(answer.refusal(), (415, "media_type_unknown".to_owned()));
-    assert_eq!(fixture.watched.purged.lock().len(), 3);
+    assert!(fixture.watched.purged.lock().is_empty());
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use sumun_engine::freshness::{
     Labels, NotStored, Received, Stale, Terms, Vary, assess, http_date, refresh, seconds_of,
+    tag_fields,
 };
 use sumun_engine::validator::EntityTag;
 
@@ -14,8 +15,8 @@ use super::super::answer::{answer, is_conditional};
 use super::super::entry::{CACHE_STATUS, Draft, Variant};
 use super::super::filling::Collected;
 use super::super::flight::Sketch;
-use super::super::status::{Forwarded, Status};
-use super::super::{Now, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
+use super::super::status::{Forwarded, IF_ERROR, Status};
+use super::super::{Now, Outcome, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use super::collect::{collect, conditional};
 use super::stand_in::is_failure;
 use super::{Deposit, Errand, Fetch, Question, Task};
@@ -23,32 +24,39 @@ use crate::body::Body;
 use crate::telemetry::record::CacheResult;
 
 impl Errand {
-    /// The origin's answer becomes the client's, and how the cache took part becomes final.
+    /// The origin's answer becomes the client's, without the fields that carry tags, and how the cache
+    /// took part becomes final.
     ///
     /// `now` is when the answer's head came. The answer's body streams on at once, with two
     /// exceptions: a revalidated answer comes from the store; and where a storable 200 has neither
     /// `ETag` nor `Last-Modified`, its tag is made from the body, so a body of known length up to
     /// 64 KiB is read before its head is passed on. (A larger one, or one of unknown length, goes
     /// without a tag this time; hits have it.) Cancel-safe: dropped, the lead goes to a follower.
-    pub async fn remember(
-        self,
-        response: Response<Body>,
-        now: Now,
-    ) -> (Response<Body>, CacheResult) {
+    pub async fn remember(self, response: Response<Body>, now: Now) -> (Response<Body>, Outcome) {
+        let (mut response, outcome) = self.taken(response, now).await;
+        for name in tag_fields() {
+            response.headers_mut().remove(name);
+        }
+        (response, outcome)
+    }
+
+    async fn taken(self, response: Response<Body>, now: Now) -> (Response<Body>, Outcome) {
+        let outcome = self.outcome();
+        let spared = Outcome::new(CacheResult::Stale, IF_ERROR);
         match self.task {
-            Task::Pass => (marked(response, Status::Forwarded(self.why)), self.result),
+            Task::Pass => (marked(response, Status::Forwarded(self.why)), outcome),
             Task::Invalidate(invalidation) => {
                 invalidation.apply(response.status(), response.headers());
-                (marked(response, Status::Forwarded(self.why)), self.result)
+                (marked(response, Status::Forwarded(self.why)), outcome)
             }
             Task::Head(question, stored) => {
                 if let Some(stored) = stored {
                     if let Some(stale) = question.spared(&stored, &Method::HEAD, &response, now) {
-                        return (stale, CacheResult::Stale);
+                        return (stale, spared);
                     }
                     question.freshen(&stored, &response, now);
                 }
-                (marked(response, Status::Forwarded(self.why)), self.result)
+                (marked(response, Status::Forwarded(self.why)), outcome)
             }
             Task::Fetch(mut fetch) => {
                 if let Some(stored) = fetch.stored.as_ref()
@@ -57,16 +65,18 @@ impl Errand {
                     if let Some(lead) = fetch.lead.take() {
                         lead.fail(Arc::clone(stored), Stale::Failed);
                     }
-                    return (stale, CacheResult::Stale);
+                    return (stale, spared);
                 }
                 let validated = response.status() == StatusCode::NOT_MODIFIED;
-                match fetch.stored.clone().filter(|_| validated && !fetch.relays_conditions) {
-                    Some(stored) => {
-                        let status = Status::Validated(self.why);
-                        (fetch.validated(&stored, &response, now, status), CacheResult::Revalidated)
-                    }
-                    None => (fetch.answered(response, now, self.why).await, self.result),
+                let stored = fetch.stored.clone();
+                if let Some(stored) = stored.filter(|_| validated && !fetch.relays_conditions) {
+                    let status = Status::Validated(self.why);
+                    let outcome = Outcome { result: CacheResult::Revalidated, ..outcome };
+                    return (fetch.validated(&stored, &response, now, status), outcome);
                 }
+                let (response, refused) = fetch.answered(response, now, self.why).await;
+                let detail = refused.map(NotStored::as_str).or(outcome.detail);
+                (response, Outcome { detail, ..outcome })
             }
         }
     }
@@ -90,6 +100,7 @@ impl Question {
             status,
             head,
             own_tag: false,
+            asked_ns: self.asked_ns,
             stored_ns: now.mono_ns,
             epoch: self.epoch,
             mark: self.mark,
@@ -182,13 +193,13 @@ impl Fetch {
         answered
     }
 
-    /// Any other answer: stored if it may be, passed on in any case.
+    /// Any other answer: stored if it may be, passed on in any case; and why it was not stored.
     async fn answered(
         mut self: Box<Self>,
         response: Response<Body>,
         now: Now,
         why: Forwarded,
-    ) -> Response<Body> {
+    ) -> (Response<Body>, Option<NotStored>) {
         let question = &self.question;
         let received = question.received(now);
         let (status, head) = (response.status(), response.headers());
@@ -217,7 +228,11 @@ impl Fetch {
             }
         }
         response.headers_mut().append(CACHE_STATUS, value);
-        response
+        let refused = match status {
+            Status::NotStored(_, not_stored) => Some(not_stored),
+            _ => None,
+        };
+        (response, refused)
     }
 
     /// Room for the body.

@@ -7,8 +7,8 @@ use sumun_engine::freshness::{Stale, Wishes};
 
 use super::super::answer::answer;
 use super::super::entry::Variant;
-use super::super::status::Status;
-use super::super::{Now, StandIn};
+use super::super::status::{IF_ERROR, IF_SHED, Status};
+use super::super::{Now, Outcome, StandIn};
 use super::{Errand, Question, Task};
 use crate::body::Body;
 use crate::telemetry::record::CacheResult;
@@ -33,7 +33,8 @@ impl Errand {
         {
             lead.fail(stored, why);
         }
-        Some(StandIn { response, result: CacheResult::Stale })
+        let rule = if why == Stale::Shed { IF_SHED } else { IF_ERROR };
+        Some(StandIn { response, outcome: Outcome::new(CacheResult::Stale, rule) })
     }
 }
 
@@ -54,7 +55,7 @@ impl Question {
         }
         let ttl = stored.terms.ttl_seconds(age_ns);
         let status = match why {
-            Stale::Shed => Status::Stale { ttl, detail: "stale-if-shed" },
+            Stale::Shed => Status::Stale { ttl, detail: IF_SHED },
             Stale::Unreachable | Stale::Failed => Status::StandIn { ttl, failed, collapsed: false },
         };
         Some(answer(stored, method, &self.headers, age_ns, status))

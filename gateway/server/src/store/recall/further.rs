@@ -10,8 +10,8 @@ use super::super::answer::answer;
 use super::super::entry::{Draft, Variant};
 use super::super::flight::Lead;
 use super::super::redis::Found as Shared;
-use super::super::status::Status;
-use super::super::{Cache, Now, Recalled};
+use super::super::status::{SHARED, Status};
+use super::super::{Cache, Now, Outcome, Recalled};
 use super::{Call, Found};
 use crate::telemetry::record::CacheResult;
 
@@ -92,19 +92,23 @@ impl Call<'_> {
     fn shared_hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::SharedHit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
-        Recalled::Answer { response, result: CacheResult::Hit, meanwhile: None }
+        let outcome = Outcome::new(CacheResult::Hit, SHARED);
+        Recalled::Answer { response, outcome, meanwhile: None }
     }
 
     /// An entry as if its answer had come just now with the age that it has.
     ///
     /// The terms are made anew, by this gateway's policy: what it would not store it does not serve.
     fn variant(&self, found: Shared, epoch: u64, now: Now) -> Option<Variant> {
-        let Shared { entry, age_ns } = found;
+        let Shared { entry, age_ns, softened } = found;
         let received = Received { wall_s: seconds_of(now.wall), delay_ns: 0 };
         let head = &entry.head;
         let request: &HeaderMap = self.asked.headers;
         let mut terms = assess(request, entry.status, head, self.rules, received).ok()?;
         terms.initial_age_ns = terms.initial_age_ns.max(age_ns);
+        if softened {
+            terms.lifetime_ns = terms.lifetime_ns.min(terms.initial_age_ns);
+        }
         let vary = Vary::read(head);
         let draft = Draft {
             route: self.route.clone(),
@@ -115,6 +119,7 @@ impl Call<'_> {
             labels: Labels::read(&entry.head, self.key.origin()),
             status: entry.status,
             own_tag: entry.own_tag,
+            asked_ns: now.mono_ns,
             stored_ns: now.mono_ns,
             epoch,
             mark: entry.mark,

@@ -17,7 +17,9 @@ async fn an_answer_that_landed_between_the_look_and_the_lead_is_served() {
     assert!(matches!(found, Found::Nothing));
     kit.get(&[], response(200, &[("cache-control", "max-age=60")], "a")).await;
     let recalled = kit.cache.miss(call, found, kit.now()).await;
-    let Recalled::Answer { result, .. } = recalled else { panic!("asked the origin again") };
+    let Recalled::Answer { outcome: Outcome { result, .. }, .. } = recalled else {
+        panic!("asked the origin again")
+    };
     assert_eq!(result, CacheResult::Hit);
     assert_eq!(kit.cache.inner.flights.count(), (0, 0));
 }

@@ -12,7 +12,10 @@
 //! that lagged became master) has another id: its entries count for nothing, each gateway purges
 //! again what it purged lately, and a gateway that was cut off for longer than that drops its memory.
 //!
-//! Bounds: 512 KiB of numbers; pending and recent purges at most one per slot.
+//! A soft purge has a slot of its own beside the hard one's, in the same sequence; releases that do not
+//! know these slots pass them over.
+//!
+//! Bounds: 1 MiB of numbers; pending and recent purges at most one per slot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +26,19 @@ use super::super::memory::EPOCH_SLOTS;
 
 /// The slot that stands for everything, after the others.
 pub(crate) const EVERYTHING: u32 = EPOCH_SLOTS as u32;
+
+/// Slots of soft purges come after all of those.
+const SOFT: u32 = EVERYTHING + 1;
+
+/// The slot of the soft purge of what this slot is the hard one's.
+pub(crate) fn soft(slot: u32) -> u32 {
+    SOFT + slot
+}
+
+/// What a slot of a soft purge makes stale; `None`: it is a hard one's.
+pub(crate) fn softened(slot: u32) -> Option<u32> {
+    slot.checked_sub(SOFT)
+}
 
 /// For how long after it was sent a purge is sent again where Redis lost its state, ns. Twice as long
 /// as a memory is kept without a look at Redis.
@@ -91,7 +107,7 @@ impl Epochs {
         Self {
             id: AtomicU64::new(0),
             seq: AtomicU64::new(0),
-            slots: (0..=EPOCH_SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..2 * SOFT).map(|_| AtomicU64::new(0)).collect(),
             own: Mutex::default(),
         }
     }
@@ -115,6 +131,16 @@ impl Epochs {
         let own = self.own.lock();
         let ours = |slot: u32| own.pending.contains(&slot) || own.sending.contains(&slot);
         !ours(EVERYTHING) && !slots.iter().any(|&slot| ours(slot))
+    }
+
+    /// Whether a soft purge has made an entry with this mark and of these slots stale.
+    pub(crate) fn softens(&self, mark: Mark, slots: &[u32]) -> bool {
+        let covering = || slots.iter().copied().chain([EVERYTHING]).map(soft);
+        if covering().any(|slot| self.slots[slot as usize].load(Ordering::Acquire) > mark.seq) {
+            return true;
+        }
+        let own = self.own.lock();
+        covering().any(|slot| own.pending.contains(&slot) || own.sending.contains(&slot))
     }
 
     /// A purge of this gateway: holds here at once, elsewhere once it is sent.

@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use super::epochs::Outdated;
+use super::epochs::{Outdated, softened};
 use super::link::{Link, LinkError};
 use super::meters::{Op, OpResult};
 use super::purges::TOLD_AT_ONCE;
@@ -137,7 +137,10 @@ impl Tier {
             Outdated::All => self.memory.purge_all(),
             Outdated::Slots(slots) => {
                 for &slot in slots.iter().filter(|&&slot| slot != EVERYTHING) {
-                    self.memory.outdate(slot);
+                    match softened(slot) {
+                        None => self.memory.outdate(slot),
+                        Some(slot) => self.memory.soften(slot, self.now_ns()),
+                    }
                 }
             }
         }

@@ -37,11 +37,11 @@ use tokio::sync::{Notify, mpsc};
 use xxhash_rust::xxh3::xxh3_128;
 
 pub(crate) use self::codec::Entry;
-pub(crate) use self::epochs::{EVERYTHING, Mark};
+pub(crate) use self::epochs::{Mark, soft};
 pub use self::meters::OpFigures;
 
 use self::codec::{ENTRY_BYTES_MAX, Stored, VERSION, decode};
-use self::epochs::Epochs;
+use self::epochs::{EVERYTHING, Epochs};
 use self::link::{Link, LinkError};
 use self::meters::{Meters, Op, OpResult};
 use self::write::{JOBS_MAX, Job};
@@ -94,6 +94,8 @@ pub struct TierView {
 pub(crate) struct Found {
     pub(crate) entry: Entry,
     pub(crate) age_ns: u64,
+    /// Whether a soft purge has made it stale.
+    pub(crate) softened: bool,
 }
 
 /// What stands under one key.
@@ -170,7 +172,8 @@ impl Tier {
             Ok(Look::Nothing) => (OpResult::Miss, None),
             Ok(Look::Answer(entry, age_ns)) if self.fits(&entry, key, route, request) => {
                 let age_ns = age_ns.saturating_add(took_ns);
-                (OpResult::Ok, Some(Found { entry: *entry, age_ns }))
+                let softened = self.epochs.softens(entry.mark, &entry_slots(&entry, key, route));
+                (OpResult::Ok, Some(Found { entry: *entry, age_ns, softened }))
             }
             Ok(_) => (OpResult::Unusable, None),
             Err(error) => (error.result(), self.blame(&link, &error)),
@@ -207,7 +210,7 @@ impl Tier {
 
     /// Whether an entry is what its key says, for this request, and not purged.
     fn fits(&self, entry: &Entry, key: &Key, route: &Name, request: &HeaderMap) -> bool {
-        let slots = slots(key, route, &Labels::read(&entry.head, key.origin()));
+        let slots = entry_slots(entry, key, route);
         *entry.route == *route.as_str()
             && *entry.key == *key.text()
             && *Vary::read(&entry.head).values(request) == *entry.values
@@ -317,6 +320,10 @@ fn key_hash(key: &Key, route: &Name, chosen: Option<&Chosen>) -> u128 {
         text.extend_from_slice(&chosen.values);
     }
     xxh3_128(&text)
+}
+
+fn entry_slots(entry: &Entry, key: &Key, route: &Name) -> Vec<u32> {
+    slots(key, route, &Labels::read(&entry.head, key.origin()))
 }
 
 /// Of all purges that cover an answer: of its URL, its route, its groups and tags.

@@ -1,5 +1,7 @@
 //! Identical misses share one call: across tasks and threads, through failures, and never for nothing.
 
+#![allow(clippy::large_futures, reason = "a test's future may lie on the stack as a whole")]
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use http_body_util::BodyExt as _;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use super::kit::{Chunks, Kit, asked, headers, response};
-use crate::store::{Cache, Errand, Recalled};
+use crate::store::{Cache, Errand, Outcome, Recalled};
 use crate::telemetry::record::CacheResult;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -31,7 +33,7 @@ enum Came {
 impl Came {
     async fn of(recalled: Recalled) -> Self {
         match recalled {
-            Recalled::Answer { response, result, .. } => {
+            Recalled::Answer { response, outcome: Outcome { result, .. }, .. } => {
                 let status = response.headers()["cache-status"].to_str().expect("ASCII");
                 let status = status.to_owned();
                 let body = response.into_body().collect().await.expect("whole").to_bytes();

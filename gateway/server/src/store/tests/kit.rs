@@ -13,7 +13,7 @@ use sumun_engine::freshness::http_date;
 use sumun_policy::policy;
 use sumun_policy::units::Name;
 
-use super::super::{Asked, Cache, Errand, Now, Recalled};
+use super::super::{Asked, Cache, Errand, Now, Outcome, Recalled};
 use crate::body::{Body, BodyError};
 use crate::telemetry::record::CacheResult;
 
@@ -150,11 +150,11 @@ impl Kit {
     ) -> Got {
         let head = headers(head);
         let (response, result, asked) = match self.recall(method, path, &head).await {
-            Recalled::Answer { response, result, .. } => (response, result, None),
+            Recalled::Answer { response, outcome, .. } => (response, outcome.result, None),
             Recalled::Forward(errand) => {
                 let mut forwarded = head.clone();
                 errand.prepare(&mut forwarded);
-                let (response, result) = errand.remember(origin, self.now()).await;
+                let (response, Outcome { result, .. }) = errand.remember(origin, self.now()).await;
                 (response, result, Some(forwarded))
             }
             Recalled::Unavailable => {

@@ -7,7 +7,7 @@ use sumun_policy::policy::Mode;
 
 use super::super::families::{Sources, Totals, gather};
 use super::super::fixture::{call, name, refused, route, shed};
-use super::super::gauges::{FunctionState, LiveState, RouteState, SignalState};
+use super::super::gauges::{CacheState, FunctionState, LiveState, RouteState, SignalState};
 use super::super::meters::RouteMeters;
 use super::super::process::ProcessState;
 use super::super::record::{CacheResult, CallRecord};
@@ -40,7 +40,7 @@ fn live() -> LiveState {
             in_use: 2,
             throttled: 11,
         }],
-        cache_bytes: 4096,
+        cache: CacheState { bytes: 4096, entries: 3, evictions: vec![(name("mail"), 2)] },
         policy_ok: true,
         policy_revision: 7,
         connections: 64,
@@ -97,6 +97,8 @@ fn every_metric_of_the_contract_is_there_with_its_labels() {
         "sumun_function_concurrency{function=\"fn-mail\",kind=\"in_use\"} 2",
         "sumun_function_throttled_total{function=\"fn-mail\"} 11",
         "sumun_cache_bytes 4096",
+        "sumun_cache_entries 3",
+        "sumun_cache_evictions_total{route=\"mail\"} 2",
         "sumun_policy_reload_ok 1",
         "sumun_policy_revision 7",
         "sumun_spans_dropped_total 5",

@@ -151,6 +151,9 @@ fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
     if let Some(result) = record.cache {
         attributes.push(KeyValue::new("sumun.cache", cache_label(result)));
     }
+    if let Some(detail) = record.cache_detail {
+        attributes.push(KeyValue::new("sumun.cache.detail", detail));
+    }
     if let Some(function) = record.route.as_ref().and_then(|route| route.facts().function.clone()) {
         attributes.push(KeyValue::new("sumun.function", function.as_str().to_owned()));
     }

@@ -101,11 +101,10 @@ fn of_the_cache(shapes: &mut Shapes) -> [Operation; 2] {
     [
         get("/v1/cache", "What the cache holds.").json::<cache::Figures>(shapes, 200),
         post("/v1/cache:purge", "Forgets stored answers, by exactly one of the keys.")
-            .takes::<cache::What>(shapes)
-            .json::<cache::Purged>(shapes, 200)
+            .takes::<cache::Wanted>(shapes)
+            .json::<cache::Report>(shapes, 200)
             .changes()
             .fault(404, "not_found")
-            .fault(422, "not_supported")
             .looks(),
     ]
 }

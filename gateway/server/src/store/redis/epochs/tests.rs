@@ -127,5 +127,22 @@ fn who_was_apart_for_long_drops_the_first_tier() {
 fn a_slot_that_does_not_exist_is_passed_over() {
     let epochs = Epochs::new();
     take(&epochs, &news(ID, 1, &[]), 1);
-    assert_eq!(take(&epochs, &news(ID, 2, &[(EVERYTHING + 1, 2), (u32::MAX, 2)]), 2), slots(&[]));
+    assert_eq!(take(&epochs, &news(ID, 2, &[(2 * SOFT, 2), (u32::MAX, 2)]), 2), slots(&[]));
+}
+
+#[test]
+fn a_soft_purge_makes_stale_and_removes_nothing() {
+    let epochs = Epochs::new();
+    take(&epochs, &news(ID, 1, &[]), 1);
+    let before = epochs.mark();
+    assert!(!epochs.softens(before, &[3]));
+    // One's own, at once; and another gateway's, of everything.
+    epochs.purge(soft(3));
+    assert!(epochs.softens(before, &[3]) && epochs.holds(before, &[3]));
+    assert!(!epochs.softens(before, &[4]));
+    let seen = take(&epochs, &news(ID, 2, &[(soft(EVERYTHING), 2)]), 2);
+    assert_eq!(seen, slots(&[soft(EVERYTHING)]));
+    assert!(epochs.softens(before, &[4]) && epochs.holds(before, &[4]));
+    assert!(!epochs.softens(epochs.mark(), &[4]));
+    assert_eq!((softened(soft(7)), softened(EVERYTHING)), (Some(7), None));
 }
