@@ -67,15 +67,6 @@ fn check_can_answer_in_json() {
 }
 
 #[test]
-fn a_key_that_is_not_built_yet_is_a_problem_and_not_ignored() {
-    let policy =
-        policies::to_with(URL, "class: batch, admission: { rps: { limit: 5, per: caller } }");
-    let output = run(folder(&policy).path(), &["check", "--policies", "."]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(both(&output).contains("not yet supported"), "{}", both(&output));
-}
-
-#[test]
 fn reservations_must_leave_the_unreserved_minimum() {
     let policy = policies::function(URL, "reserved: 950");
     let output = run(folder(&policy).path(), &["check", "--policies", "."]);

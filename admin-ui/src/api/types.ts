@@ -128,9 +128,35 @@ export interface Checked {
   diff: string[];
 }
 
+/** Counts of calls. */
+export interface Sums {
+  admitted: number;
+  refused: number;
+  /** Of these, by code: `rps_over`, `cpu_over`, `workers_over`, `quota_full`. */
+  refused_by: Record<string, number>;
+  shadow_refused_by: Record<string, number>;
+}
+
 /** What became of recorded calls, and would have become of them under a draft. */
 export interface Preview {
-  [field: string]: unknown;
+  /** null without calls. */
+  from_unix_ms: number | null;
+  to_unix_ms: number | null;
+  calls: number;
+  /** Calls of that time which are no longer recorded. */
+  lost: number;
+  /** Calls that the draft can't be tried on, by reason. */
+  not_replayed: Record<string, number>;
+  now: Sums;
+  draft: Sums;
+  routes: { route: string; class: RouteClass; calls: number; not_replayed: number; now: Sums; draft: Sums }[];
+  /** null: all callers that are not known. */
+  callers: { caller: string | null; calls: number; refused_now: number; refused_draft: number }[];
+  /** The lists have the same length. */
+  series: { every_s: number; calls: number[]; refused_now: number[]; refused_draft: number[] };
+  fidelity: { same: number; different: number; whole: boolean; overlapped: number };
+  diff: string[];
+  notes: string[];
 }
 
 export type Cause = "folder" | "api" | "restore" | "revert";

@@ -12,6 +12,11 @@ const AROUND = 3;
 const LINES_MAX = 2_000;
 
 export function difference(before: string, after: string): Line[] {
+  return folded(compared(before, after));
+}
+
+/** The same with every line that did not change. */
+export function compared(before: string, after: string): Line[] {
   const [a, b] = [split(before), split(after)];
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
@@ -19,7 +24,7 @@ export function difference(before: string, after: string): Line[] {
   while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end += 1;
   const middle = compare(a.slice(start, a.length - end), b.slice(start, b.length - end));
   const same = (text: string): Line => ({ kind: "same", text });
-  return folded([...a.slice(0, start).map(same), ...middle, ...a.slice(a.length - end).map(same)]);
+  return [...a.slice(0, start).map(same), ...middle, ...a.slice(a.length - end).map(same)];
 }
 
 function split(text: string): string[] {

@@ -23,6 +23,7 @@ export interface Screen {
 
 export const screens: Screen[] = [
   { path: "now", name: "now", load: () => import("./now/Now.svelte") },
+  { path: "policies", name: "policies", load: () => import("./policies/Policies.svelte") },
   { path: "capacity", name: "capacity", load: () => import("./capacity/Capacity.svelte") },
   { path: "cache", name: "cache", load: () => import("./cache/Cache.svelte") },
   { path: "history", name: "history", load: () => import("./history/History.svelte") },

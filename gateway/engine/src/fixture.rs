@@ -9,7 +9,7 @@ use sumun_policy::Policy;
 use sumun_policy::policy::{
     Admission, Class, Cpu, CpuOf, Endpoint, Function, HostPattern, Hysteresis, Match, Mode,
     OnStale, Origin, PathPattern, Per, Protocol, Route, Rps, Segment, Signals, Source, Target,
-    Timeout, Upstream, WorkerSeries,
+    Timeout, Upstream, WorkerSeries, Workers,
 };
 use sumun_policy::units::{Name, Percent};
 
@@ -29,6 +29,12 @@ pub(crate) fn percent(percent: u32) -> Percent {
 
 pub(crate) fn bounds(enter: u32, exit: u32) -> Hysteresis {
     Hysteresis { enter: percent(enter), exit: percent(exit) }
+}
+
+/// A threshold on workers; who waits, waits as long as anybody may.
+pub(crate) fn threshold(enter: u32, exit: u32, full: u32) -> Workers {
+    let wait = Some(Duration::from_millis(250));
+    Workers { bounds: bounds(enter, exit), full: percent(full), wait }
 }
 
 pub(crate) fn address(port: u16) -> Endpoint {
@@ -90,8 +96,9 @@ pub(crate) fn admission() -> Admission {
     }
 }
 
+/// With a ramp from `enter` to the last worker.
 pub(crate) fn workers(enter: u32, exit: u32) -> Admission {
-    Admission { workers: Some(bounds(enter, exit)), ..admission() }
+    Admission { workers: Some(threshold(enter, exit, 100)), ..admission() }
 }
 
 pub(crate) fn cpu(enter: u32, exit: u32) -> Admission {

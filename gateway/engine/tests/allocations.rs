@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use sumun_engine::{Ask, Live, Moment, Snapshot};
 use sumun_policy::policy::{
     Admission, Class, Endpoint, Function, HostPattern, Hysteresis, Match, Mode, OnStale, Origin,
-    PathPattern, Per, Protocol, Route, Rps, Segment, Target, Timeout, Upstream,
+    PathPattern, Per, Protocol, Route, Rps, Segment, Target, Timeout, Upstream, Workers,
 };
 use sumun_policy::units::{Name, Percent};
 use sumun_policy::{Policy, policy};
@@ -71,7 +71,11 @@ fn written(mode: Mode) -> Policy {
         mode,
         rps: Some(Rps { limit: 1_000.0, burst: 50, per: Per::Route }),
         cpu: None,
-        workers: Some(Hysteresis { enter: share(0.85), exit: share(0.75) }),
+        workers: Some(Workers {
+            bounds: Hysteresis { enter: share(0.85), exit: share(0.75) },
+            full: share(1.0),
+            wait: None,
+        }),
         on_stale: OnStale::Proven,
     };
     let route = |n: usize| Route {

@@ -169,8 +169,14 @@ fn admission_facts(facts: &mut Facts, admission: &Admission) {
         facts.push(("cpu exit", cpu.bounds.exit.to_string()));
     }
     if let Some(workers) = workers {
-        facts.push(("workers enter", workers.enter.to_string()));
-        facts.push(("workers exit", workers.exit.to_string()));
+        facts.push(("workers enter", workers.bounds.enter.to_string()));
+        facts.push(("workers exit", workers.bounds.exit.to_string()));
+        if workers.full > workers.bounds.enter {
+            facts.push(("workers full", workers.full.to_string()));
+        }
+        if let Some(wait) = workers.wait {
+            facts.push(("workers wait", show_duration(wait)));
+        }
     }
     facts.push(("on_stale", on_stale.as_str().to_owned()));
 }

@@ -282,7 +282,7 @@ pub struct Admission {
     /// CPU share.
     pub cpu: Option<Cpu>,
     /// Busy workers of the upstream as a share of its most.
-    pub workers: Option<Hysteresis>,
+    pub workers: Option<Workers>,
     /// What holds when the signal is gone.
     pub on_stale: OnStale,
 }
@@ -339,12 +339,23 @@ pub enum CpuOf {
     Gateway,
 }
 
+/// A threshold on busy workers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Workers {
+    /// Where shedding begins and ends.
+    pub bounds: Hysteresis,
+    /// The share of the workers that calls of the route may fill, `enter` at least. Over `enter` the
+    /// share of the calls that is shed rises to all of them here. The same as `enter`: whoever comes
+    /// over it is shed, and what is above is left to others.
+    pub full: Percent,
+    /// How long a call may wait for a slot before it is refused; `None`: not at all.
+    pub wait: Option<Duration>,
+}
+
 /// Two bounds of one signal; `exit` ≤ `enter`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hysteresis {
-    /// Over this, shedding begins. For workers the share shed rises from nothing here to all where
-    /// every worker is busy, so that the service is used whole under overload and never queues; for
-    /// CPU the limit on calls in flight is cut.
+    /// Over this, shedding begins; for CPU the limit on calls in flight is cut.
     pub enter: Percent,
     /// Under this, it ends. Default: ten points under `enter`.
     pub exit: Percent,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sumun_policy::policy::{self, Class, Cpu, Hysteresis, Mode, OnStale, Per, Rps};
+use sumun_policy::policy::{self, Class, Cpu, Hysteresis, Mode, OnStale, Per, Rps, Workers};
 
 use crate::admission::account::Account;
 use crate::admission::booking::Pace;
@@ -34,7 +34,7 @@ pub(crate) struct Rules {
     pub shadow: bool,
     pub rps: Option<(Rps, Rate)>,
     pub cpu: Option<Cpu>,
-    pub workers: Option<Hysteresis>,
+    pub workers: Option<Workers>,
     pub on_stale: OnStale,
 }
 
@@ -236,7 +236,7 @@ impl Lane {
         };
         let rps = rules.rps.map(rps);
         let cpu = rules.cpu.map(|cpu| share(Reason::Cpu.signal(), cpu.bounds));
-        let workers = rules.workers.map(|bounds| share(Reason::Workers.signal(), bounds));
+        let workers = rules.workers.map(|workers| share(Reason::Workers.signal(), workers.bounds));
         [rps, cpu, workers].into_iter().flatten().collect()
     }
 }

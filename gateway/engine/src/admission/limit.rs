@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sumun_policy::policy::{Cpu, CpuOf, Hysteresis};
+use sumun_policy::policy::{Cpu, CpuOf, Workers};
 
 use crate::admission::cpu::CpuNow;
 use crate::admission::lane::{Learned, Rules};
@@ -42,9 +42,9 @@ pub(crate) fn bound(
     now: Moment,
 ) -> Option<Bound> {
     let fallback = Fallback { on_stale: rules.on_stale, proven: learned.proven.limit() };
-    let workers = rules.workers.and_then(|bounds| {
-        let limit = learned.workers.step(bounds, &load.workers, fallback, now)?;
-        Some(by_workers(bounds, limit, load))
+    let workers = rules.workers.and_then(|rules| {
+        let limit = learned.workers.step(rules, &load.workers, fallback, now)?;
+        Some(by_workers(rules, limit, load))
     });
     let cpu = rules.cpu.and_then(|cpu| {
         let ceiling = workers.map(|bound| bound.limit);
@@ -67,17 +67,18 @@ pub(crate) fn bound(
     bound
 }
 
-fn by_workers(bounds: Hysteresis, limit: u32, load: &LoadNow) -> Bound {
+fn by_workers(rules: Workers, limit: u32, load: &LoadNow) -> Bound {
     let taken = load.workers.others.round() as u32;
     let fresh = matches!(load.workers.state, SignalState::Fresh | SignalState::Absent);
-    let free = f64::from(limit) - (1.0 - bounds.enter.ratio()) * load.workers.capacity;
+    let enter = rules.bounds.enter.ratio();
+    let free = f64::from(limit) - (rules.full.ratio() - enter) * load.workers.capacity;
     let hold = load.hold_s.map_or(RETRY_AFTER_DEFAULT, Duration::from_secs_f64);
     Bound {
         limit,
         // Under zero only where a reading says so: other people's load alone is over `enter`.
         free: if fresh { free } else { free.max(0.0) },
         reason: Reason::Workers,
-        threshold: bounds.enter.ratio(),
+        threshold: enter,
         observed: Observed::Busy { taken, capacity: load.workers.capacity },
         // With no slot of ours nothing frees one: only the next reading can.
         retry_after: if limit == 0 { load.period.max(RETRY_AFTER_MIN) } else { hold }

@@ -4,8 +4,8 @@
 //! refuse a sixth of it and idle just after; a call that waits for one of the next slots to be freed
 //! takes most of that back. So a call that finds all slots taken may wait:
 //! - bounded in number: half of the lane's limit, and [`WAITING_MAX`] in any case;
-//! - bounded in time: as long as a call typically holds its slot ([`Waiting::patience`]), and
-//!   [`PATIENCE_MAX`] in any case. The engine has no clock: whoever holds the [`Waiting`] ends it;
+//! - bounded in time: as long as the policy says (`workers: { wait }`; nothing: no wait), but no longer
+//!   than a call typically holds its slot ([`Waiting::patience`]). The engine has no clock: whoever holds the [`Waiting`] ends it;
 //! - higher classes first, and in a class whoever came first;
 //! - never what the ramp or its caller's cohort sheds, and never what is over its rate.
 //!
@@ -67,7 +67,9 @@ pub enum Course {
 /// where it may not wait.
 pub(crate) fn join(route: &Arc<Route>, ask: Ask, full: Full, now: Moment) -> Option<Course> {
     let state = &route.upstream.state;
-    let patience = Duration::from_nanos(state.hold_ns.load(Relaxed)).min(PATIENCE_MAX);
+    let wait = route.lane.rules.as_ref()?.workers?.wait?;
+    let hold = Duration::from_nanos(state.hold_ns.load(Relaxed));
+    let patience = hold.min(wait).min(PATIENCE_MAX);
     let terms = route.lane.terms(ask.class);
     if patience < PATIENCE_MIN || !terms.may_wait(full, ask.caller, now) {
         return None;

@@ -1,10 +1,11 @@
-//! The worker limit: the capacity of the service, minus other people's load.
+//! The worker limit: what the policy grants of the service, minus other people's load.
 //!
-//! `limit = capacity − others − reserve`, where *others* is what the endpoints report busy beyond
-//! our own calls. Traffic that bypasses the gateway is protected although it is never seen. `enter`
-//! says where shedding begins, so many workers under the limit; what is shed between is the ramp's
-//! (see `terms`). Others vary between two readings by chance: the *reserve* is two standard
-//! deviations of a Poisson load of their size, and nothing where there are none.
+//! `limit = floor(full × capacity) − others`, where *others* is what the endpoints report busy
+//! beyond our own calls. Traffic that bypasses the gateway is protected although it is never seen.
+//! `full` is `enter` unless the policy says more; then `enter` says where shedding begins, so many
+//! workers under the limit, and what is shed between is the ramp's (see `terms`). Others vary between
+//! two readings by chance: they need a *reserve* of two standard deviations of a Poisson load of
+//! their size, which is taken off where what is left above `full` is less.
 //!
 //! - Falling is immediate. Rising is immediate while the signal counts as under its threshold (see
 //!   `hysteresis`), a twentieth of the capacity a reading while over it, and does not happen while
@@ -16,7 +17,7 @@
 
 use std::time::Duration;
 
-use sumun_policy::policy::{Hysteresis, OnStale};
+use sumun_policy::policy::{OnStale, Workers};
 
 use crate::admission::hysteresis::{self, Turn};
 use crate::signals::SignalState;
@@ -85,12 +86,13 @@ impl WorkersTrack {
     /// The limit now; `None`: none, because capacity is unknown or `on_stale` is open.
     pub(crate) fn step(
         &mut self,
-        bounds: Hysteresis,
+        rules: Workers,
         workers: &WorkersNow,
         fallback: Fallback,
         now: Moment,
     ) -> Option<u32> {
-        let by_policy = (workers.capacity > 0.0).then(|| whole(workers.capacity));
+        let granted = rules.full.ratio() * workers.capacity;
+        let by_policy = (workers.capacity > 0.0).then(|| whole(granted));
         match workers.state {
             SignalState::Absent => {
                 self.limit = by_policy;
@@ -98,7 +100,7 @@ impl WorkersTrack {
                 self.limit
             }
             SignalState::Fresh => {
-                self.limit = by_policy.map(|_| self.fresh(bounds, workers, now));
+                self.limit = by_policy.map(|_| self.fresh(rules, workers, now));
                 self.was_fresh = true;
                 self.limit
             }
@@ -121,9 +123,9 @@ impl WorkersTrack {
             && !workers.is_crowded()
     }
 
-    fn fresh(&mut self, bounds: Hysteresis, workers: &WorkersNow, now: Moment) -> u32 {
+    fn fresh(&mut self, rules: Workers, workers: &WorkersNow, now: Moment) -> u32 {
         let share = workers.busy / workers.capacity;
-        let over = self.turn.step(bounds, share, hysteresis::dwell(workers.period), now);
+        let over = self.turn.step(rules.bounds, share, hysteresis::dwell(workers.period), now);
         let step = (STEP_SHARE * workers.capacity).max(1.0);
         let is_new = self.read_at < workers.read_at;
         self.read_at = workers.read_at;
@@ -131,7 +133,7 @@ impl WorkersTrack {
             let sign = if workers.is_crowded() { 1.0 } else { -1.0 };
             self.crowded = (self.crowded + sign * step).clamp(0.0, workers.capacity);
         }
-        let target = whole(workers.capacity - workers.others - workers.reserve() - self.crowded);
+        let target = whole(rules.full.ratio() * workers.capacity - self.taken(rules, workers));
         let held = match self.limit {
             // What stood before a gap was for another load.
             Some(held) if self.was_fresh => held,
@@ -139,7 +141,8 @@ impl WorkersTrack {
         };
         if target <= held {
             target
-        } else if workers.pressed {
+        } else if workers.pressed || (share > rules.full.ratio() && workers.others_for_sure() > 0.0)
+        {
             held
         } else if !over || workers.read_at.is_none() {
             target
@@ -148,6 +151,18 @@ impl WorkersTrack {
         } else {
             held
         }
+    }
+}
+
+impl WorkersTrack {
+    /// What others take, and with a ramp what they may take before the next reading, as far as there
+    /// is no room for that above `full`. Without one `enter` says what is left to them.
+    fn taken(&self, rules: Workers, workers: &WorkersNow) -> f64 {
+        if rules.full <= rules.bounds.enter {
+            return workers.others;
+        }
+        let spare = (1.0 - rules.full.ratio()) * workers.capacity;
+        workers.others + (workers.reserve() + self.crowded - spare).max(0.0)
     }
 }
 

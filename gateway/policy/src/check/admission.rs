@@ -1,6 +1,6 @@
 //! Thresholds of a route, each on its own; whether the signals are there is seen in `resolve`.
 
-use crate::policy::{Admission, Cpu, CpuOf, Hysteresis, Mode, OnStale, Per, Rps};
+use crate::policy::{Admission, Cpu, CpuOf, Hysteresis, Mode, OnStale, Per, Rps, Workers};
 use crate::raw::Fields;
 use crate::units::Percent;
 
@@ -13,7 +13,7 @@ pub(super) fn draft(fields: &Fields<'_>) -> Option<Admission> {
     };
     let rps = fields.form("rps").and_then(|fields| rps(&fields));
     let cpu = fields.form("cpu").and_then(|fields| cpu(&fields));
-    let workers = fields.form("workers").and_then(|fields| hysteresis(&fields));
+    let workers = fields.form("workers").and_then(|fields| workers(&fields));
     let on_stale = match fields.choice("on_stale").map(|word| word.value) {
         Some("open") => OnStale::Open,
         Some("closed") => OnStale::Closed,
@@ -42,6 +42,20 @@ fn cpu(fields: &Fields<'_>) -> Option<Cpu> {
         _ => CpuOf::Upstream,
     };
     Some(Cpu { of, bounds: hysteresis(fields)? })
+}
+
+fn workers(fields: &Fields<'_>) -> Option<Workers> {
+    let bounds = hysteresis(fields);
+    let full = fields.percent("full");
+    let wait = fields.duration("wait").map(|wait| wait.value).filter(|wait| !wait.is_zero());
+    let bounds = bounds?;
+    let Some(full) = full else { return Some(Workers { bounds, full: bounds.enter, wait }) };
+    if full.value < bounds.enter {
+        let message = format!("`full` is {}, under `enter` at {}", full.value, bounds.enter);
+        fields.findings.add(&full.place, message, format!("write at least `{}`", bounds.enter));
+        return None;
+    }
+    Some(Workers { bounds, full: full.value, wait })
 }
 
 fn hysteresis(fields: &Fields<'_>) -> Option<Hysteresis> {

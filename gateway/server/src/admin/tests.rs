@@ -422,8 +422,6 @@ async fn what_is_not_built_yet_is_404() {
     ] {
         assert_eq!(fixture.get(path).await.refusal(), (404, "not_found".to_owned()), "{path}");
     }
-    let preview = fixture.with_token(Method::POST, "/api/v1/policies:preview", &[], "{}").await;
-    assert_eq!(preview.refusal().0, 404);
 }
 
 #[tokio::test]

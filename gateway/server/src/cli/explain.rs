@@ -137,7 +137,15 @@ fn admission(admission: &Admission) -> String {
         parts.push(format!("cpu of {of} enter {} exit {}", bounds.enter, bounds.exit));
     }
     if let Some(workers) = &admission.workers {
-        parts.push(format!("workers enter {} exit {}", workers.enter, workers.exit));
+        let bounds = workers.bounds;
+        let mut part = format!("workers enter {} exit {}", bounds.enter, bounds.exit);
+        if workers.full > bounds.enter {
+            part.push_str(&format!(" full {}", workers.full));
+        }
+        if let Some(wait) = workers.wait {
+            part.push_str(&format!(" wait {}", show_duration(wait)));
+        }
+        parts.push(part);
     }
     let on_stale = match admission.on_stale {
         OnStale::Proven => "proven",

@@ -1,7 +1,7 @@
 use sumun_policy::policy::OnStale;
 
 use super::*;
-use crate::fixture::{at_ms, bounds};
+use crate::fixture::{at_ms, threshold};
 
 fn told(busy: f64, others: f64, at: u64) -> WorkersNow {
     WorkersNow {
@@ -25,7 +25,7 @@ const PROVEN: Fallback = Fallback { on_stale: OnStale::Proven, proven: None };
 
 fn step(track: &mut WorkersTrack, now: WorkersNow) -> Option<u32> {
     let at = now.read_at.expect("a reading");
-    track.step(bounds(85, 75), &now, PROVEN, at)
+    track.step(threshold(85, 75, 100), &now, PROVEN, at)
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn stale_it_holds_then_drifts_to_the_proven_limit() {
     let mut at = |staleness| {
         let stale = WorkersNow { state: SignalState::Stale, staleness, ..told(10.0, 0.0, 1) };
         let fallback = fallback(OnStale::Proven, Some(40));
-        track.step(bounds(85, 75), &stale, fallback, at_ms(1)).unwrap()
+        track.step(threshold(85, 75, 100), &stale, fallback, at_ms(1)).unwrap()
     };
     assert_eq!((at(0.0), at(0.25)), (100, 100));
     assert_eq!(at(0.625), 70);
@@ -104,7 +104,7 @@ fn expired_the_policy_decides() {
     let mut track = WorkersTrack::default();
     step(&mut track, told(10.0, 39.0, 1));
     let mut with = |on_stale, proven| {
-        track.step(bounds(85, 75), &expired, fallback(on_stale, proven), at_ms(1))
+        track.step(threshold(85, 75, 100), &expired, fallback(on_stale, proven), at_ms(1))
     };
     assert_eq!(with(OnStale::Open, Some(30)), None);
     assert_eq!(with(OnStale::Closed, Some(30)), Some(0));
@@ -118,7 +118,7 @@ fn closed_lets_one_call_ask_where_only_calls_bring_the_signal() {
     let expired = WorkersNow { state: SignalState::Expired, scraped: false, ..told(10.0, 0.0, 1) };
     let mut track = WorkersTrack::default();
     let closed = fallback(OnStale::Closed, None);
-    assert_eq!(track.step(bounds(85, 75), &expired, closed, at_ms(1)), Some(1));
+    assert_eq!(track.step(threshold(85, 75, 100), &expired, closed, at_ms(1)), Some(1));
 }
 
 #[test]
@@ -142,4 +142,33 @@ fn shares_become_whole_slots_without_losing_one() {
     assert_eq!(whole(0.85 * 20.0), 17);
     assert_eq!(whole(8.5), 8);
     assert_eq!(whole(-3.0), 0);
+}
+
+#[test]
+fn without_a_ramp_the_limit_is_what_enter_grants_less_others() {
+    let limit = |busy: f64, others: f64| {
+        let rules = threshold(85, 75, 85);
+        WorkersTrack::default().step(rules, &told(busy, others, 1), PROVEN, at_ms(1))
+    };
+    assert_eq!(limit(0.0, 0.0), Some(85));
+    assert_eq!(limit(85.0, 0.0), Some(85));
+    assert_eq!(limit(40.0, 30.0), Some(55));
+    assert_eq!(limit(95.0, 90.0), Some(0), "others alone are over");
+    let nothing_told =
+        WorkersNow { state: SignalState::Absent, read_at: None, ..told(0.0, 0.0, 0) };
+    let rules = threshold(85, 75, 85);
+    assert_eq!(WorkersTrack::default().step(rules, &nothing_told, PROVEN, at_ms(1)), Some(85));
+}
+
+#[test]
+fn while_others_hold_it_over_full_the_limit_only_falls() {
+    let rules = threshold(85, 75, 85);
+    let mut track = WorkersTrack::default();
+    let mut at = |busy: f64, others: f64, second: u64| {
+        track.step(rules, &told(busy, others, second * 1_000), PROVEN, at_ms(second * 1_000))
+    };
+    assert_eq!(at(95.0, 60.0, 1), Some(25));
+    assert_eq!(at(90.0, 50.0, 2), Some(25), "still over");
+    assert_eq!(at(92.0, 66.0, 3), Some(19));
+    assert_eq!(at(70.0, 50.0, 5), Some(35), "under `exit` it is free at once");
 }

@@ -53,7 +53,7 @@ fn five_mistakes_are_five_problems_each_in_its_line() {
         ("{ upstream: mailbox, reserved: 30 }", "{ upstream: mailbx, reserved: 30 }"),
         ("enter: 85%, exit: 75%", "enter: 75%, exit: 85%"),
         ("fresh_for: 30s", "fresh_fro: 30s"),
-        ("rps: { limit: 20 }", "rps: { limit: -20 }"),
+        ("rps: { limit: 20, per", "rps: { limit: -20, per"),
     ];
     let mut wrong = text.clone();
     let mut lines = Vec::new();

@@ -101,7 +101,11 @@ fn what_is_written_is_what_is_meant() {
                 of: CpuOf::Gateway,
                 bounds: Hysteresis { enter: percent("80%"), exit: percent("12.5%") }
             }),
-            workers: Some(Hysteresis { enter: percent("85%"), exit: percent("85%") }),
+            workers: Some(Workers {
+                bounds: Hysteresis { enter: percent("85%"), exit: percent("85%") },
+                full: percent("85%"),
+                wait: None
+            }),
             on_stale: OnStale::Closed,
         })
     );
@@ -163,7 +167,7 @@ routes:
     assert_eq!(r.cache.as_ref().expect("on").fresh_for, None);
     let s = policy.routes["s"].admission.as_ref().expect("has thresholds");
     assert_eq!(s.rps, Some(Rps { limit: 2.5, burst: 3, per: Per::Caller }));
-    assert_eq!(s.workers.expect("has").exit, percent("70%"));
+    assert_eq!(s.workers.expect("has").bounds.exit, percent("70%"));
     assert_eq!(s.cpu.expect("has").bounds.exit, percent("0%"));
     assert_eq!((s.mode, s.on_stale), (Mode::Enforce, OnStale::Proven));
 }
@@ -252,4 +256,30 @@ routes:
 fn the_sample_of_the_interface_is_a_policy() {
     let policy = meant(INTERFACE);
     assert_eq!((policy.routes.len(), policy.functions.len()), (2, 1));
+}
+
+#[test]
+fn what_workers_may_be_filled_and_waited_for_is_enter_and_nothing_unless_it_is_said() {
+    let policy = |workers: &str| {
+        meant(&format!(
+            "version: 1
+upstreams: {{ a: {{ endpoints: [http://127.0.0.1:1], workers_max: 9 }} }}
+routes:
+  r:
+    match: {{ path: /** }}
+    upstream: a
+    class: batch
+    admission: {{ workers: {workers} }}
+"
+        ))
+    };
+    let workers = |text: &str| {
+        let policy = policy(text);
+        policy.routes["r"].admission.as_ref().and_then(|a| a.workers).expect("has")
+    };
+    let plain = workers("{ enter: 85% }");
+    assert_eq!((plain.full, plain.wait), (percent("85%"), None));
+    let more = workers("{ enter: 85%, full: 95%, wait: 20ms }");
+    assert_eq!((more.full, more.wait), (percent("95%"), Some(Duration::from_millis(20))));
+    assert_eq!(workers("{ enter: 85%, wait: 0s }").wait, None);
 }

@@ -281,6 +281,11 @@ fn thresholds() {
             &["13:47: `exit` is 75%, over `enter` at 70% | write at most `70%`"],
         ),
         (
+            "{ workers: { enter: 85%, full: 80% } }",
+            &["13:47: `full` is 80%, under `enter` at 85% | write at least `85%`"],
+        ),
+        ("{ workers: { enter: 85%, wait: 1s } }", &["13:47: `wait` is `1s`, out of range…"]),
+        (
             "{ workers: { enter: 0% } }",
             &["13:36: `enter` is `0%`, out of range | write 1% to 100%"],
         ),

@@ -358,10 +358,20 @@ const WORKERS: Form = Form {
         Key::new(
             "enter",
             Percent { min: "1%" },
-            "Over this, shedding begins; the share shed rises from here and is all where no worker is idle.",
+            "The share of the workers that calls of this route may fill, other people's calls included; over it they are shed.",
         )
         .required(),
         Key::new("exit", Percent { min: "0%" }, EXIT),
+        Key::new(
+            "full",
+            Percent { min: "1%" },
+            "With it, shedding begins at `enter`, rises smoothly, caller by caller, and is whole here: more of the service is used under overload, and less is left to others. At least `enter`. Not written: the same as `enter`.",
+        ),
+        Key::new(
+            "wait",
+            Duration { min: "0s", max: "250ms" },
+            "How long a call may wait for a slot before it is refused, and never longer than calls typically take: evens out random bursts. Not written: not at all.",
+        ),
     ],
 };
 
