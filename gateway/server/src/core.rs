@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::callers::Callers;
 use crate::callers::token::Tokens;
 use crate::clock::Clock;
+use crate::date::HttpDate;
 use crate::deadline::Deadlines;
 use crate::drain::Drain;
 use crate::plan::{CorePlan, Plan};
@@ -76,6 +77,8 @@ pub struct Core {
     pub recorder: Option<CoreRecorder>,
     /// What it knows of callers' tokens.
     pub tokens: RefCell<Tokens>,
+    /// `Date` of answers that it writes itself.
+    pub http_date: HttpDate,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
@@ -102,6 +105,7 @@ impl Core {
             via,
             recorder,
             tokens: RefCell::default(),
+            http_date: HttpDate::default(),
             revalidations: Cell::new(0),
             plan,
         }

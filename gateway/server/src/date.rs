@@ -1,5 +1,6 @@
-//! Dates of the civil calendar, for logs.
+//! Dates of the civil calendar: for logs, and for the `Date` field of answers.
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Year, month, day of a day since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
@@ -23,11 +24,47 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Length of an IMF-fixdate (RFC 9110 §5.6.7).
+const HTTP_DATE_BYTES: usize = 29;
+
+/// What `Date` says (RFC 9110 §6.6.1), written anew once a tick of its core's deadlines: the field is
+/// told in whole seconds.
+#[derive(Default)]
+pub struct HttpDate(Cell<Option<(u64, [u8; HTTP_DATE_BYTES])>>);
+
+impl HttpDate {
+    /// The date at `tick`, which may be as old as one.
+    pub fn text(&self, tick: u64) -> [u8; HTTP_DATE_BYTES] {
+        match self.0.get() {
+            Some((at, text)) if at == tick => text,
+            _ => {
+                let mut text = [b' '; HTTP_DATE_BYTES];
+                let written = httpdate::fmt_http_date(SystemTime::now());
+                text.copy_from_slice(&written.as_bytes()[..HTTP_DATE_BYTES]);
+                self.0.set(Some((tick, text)));
+                text
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_date_field_is_kept_for_a_tick_and_is_now() {
+        let date = HttpDate::default();
+        let before = SystemTime::now() - Duration::from_secs(1);
+        let text = date.text(1);
+        let read = httpdate::parse_http_date(std::str::from_utf8(&text).unwrap()).unwrap();
+        assert!(before <= read && read <= SystemTime::now());
+        date.0.set(Some((7, [b'x'; HTTP_DATE_BYTES])));
+        assert_eq!(date.text(7), [b'x'; HTTP_DATE_BYTES]);
+        assert_ne!(date.text(8), [b'x'; HTTP_DATE_BYTES]);
+    }
 
     #[test]
     fn times_are_rfc_3339() {

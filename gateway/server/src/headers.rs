@@ -112,7 +112,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn is_hop_by_hop(name: &str) -> bool {
+/// Whether a field concerns one connection only by its name; `name` is lower case.
+pub fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"

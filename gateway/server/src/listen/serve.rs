@@ -14,12 +14,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncReadExt;
 
 use super::connection::{Connection, Unreadable};
+use super::early::Calls;
 use super::streams::Streams;
 use super::transport::Transport;
 use super::tunnel;
@@ -82,11 +82,12 @@ pub async fn serve(
     });
     let wire =
         Wire::new(transport, sniffed, Rc::clone(&connection), core.deadlines.clone(), screen);
-    let calls = Calls { core: Rc::clone(&core), connection: Rc::clone(&connection) };
+    let calls = Calls::new(&core, &connection);
     if h2 {
-        serve_h2(&core, &connection, wire, calls).await;
+        serve_h2(&core, &connection, wire, Service(calls)).await;
     } else {
-        serve_h1(&core, &connection, wire, calls).await;
+        let wire = wire.with_calls(Rc::clone(&calls));
+        serve_h1(&core, &connection, wire, Service(calls)).await;
     }
 }
 
@@ -121,7 +122,7 @@ async fn sniff_more(transport: &mut Transport, bytes: &mut BytesMut) -> io::Resu
     }
 }
 
-async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
+async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Service) {
     let limits = &core.shared.settings.limits;
     let mut builder = http1::Builder::new();
     builder
@@ -152,7 +153,7 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
     // Also where it failed: a tunnel left here would hold its connection, and that the tunnel.
     let tunnel = connection.tunnel.take();
     let parts = hyper.into_parts();
-    let wire = parts.io.into_inner();
+    let mut wire = parts.io.into_inner();
     let Some(Ok(())) = served else {
         if connection.cut.get() {
             wire.into_transport().reset();
@@ -165,10 +166,9 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
             tunnel::run(core, client, early, tunnel).await;
         }
     } else {
-        let mut client = wire.into_transport();
-        let closing = poll_fn(|cx| tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut client), cx));
+        let closing = poll_fn(|cx| tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut wire), cx));
         let _ = core.deadlines.within(Duration::from_secs(1), closing).await;
-        linger(core, client).await;
+        linger(core, wire.into_transport()).await;
     }
 }
 
@@ -201,7 +201,7 @@ async fn linger(core: &Core, mut client: Transport) {
     core.deadlines.within(TIME_MAX, drop_rest).await;
 }
 
-async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Calls) {
+async fn serve_h2(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Service) {
     let limits = &core.shared.settings.limits;
     let mut builder = http2::Builder::new(Streams::new(core, connection));
     builder
@@ -293,17 +293,14 @@ impl Drop for Guard {
 }
 
 /// The service hyper calls: the request path, bound to this connection.
-struct Calls {
-    core: Rc<Core>,
-    connection: Rc<Connection>,
-}
+struct Service(Rc<Calls>);
 
-impl Service<Request<Incoming>> for Calls {
+impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Settled>;
     type Error = std::convert::Infallible;
     type Future = path::Serving;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request)
+        self.0.serve(request)
     }
 }

@@ -15,6 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
 use super::connection::{Connection, Unreadable};
+use super::early::Calls;
 use super::transport::Transport;
 use crate::deadline::Deadlines;
 use crate::screen::{Malformed, Part, RequestScreen};
@@ -51,6 +52,10 @@ pub struct Wire {
     held: BytesMut,
     /// Screened bytes that hyper has not taken yet.
     ready: BytesMut,
+    /// Where calls may be answered at once; `None` for HTTP/2.
+    calls: Option<Rc<Calls>>,
+    /// The rest of such an answer, where the socket did not take all of it.
+    unsent: Bytes,
     state: State,
 }
 
@@ -80,8 +85,16 @@ impl Wire {
             sniffed,
             held: BytesMut::new(),
             ready: BytesMut::new(),
+            calls: None,
+            unsent: Bytes::new(),
             state: State::Open,
         }
+    }
+
+    /// Answers calls at once where it can, in front of hyper: HTTP/1 only.
+    #[must_use]
+    pub fn with_calls(self, calls: Rc<Calls>) -> Self {
+        Self { calls: Some(calls), ..self }
     }
 
     /// The transport, once hyper has let go of it.
@@ -202,11 +215,17 @@ impl AsyncRead for Wire {
                     )));
                 }
             }
+            // Answers leave in the order of their calls, and nobody asks faster than he reads.
+            ready!(this.poll_sent(cx))?;
             let from = buf.filled().len();
+            let at_head = this.is_between_calls();
             if ready!(this.read_raw(cx, buf))? == 0 {
                 return Poll::Ready(Ok(())); // end of stream; a head held back dies with it
             }
             this.screen_read(buf, from);
+            if at_head && this.is_between_calls() && this.answer(&buf.filled()[from..]) {
+                buf.set_filled(from);
+            }
             if buf.filled().len() > from {
                 return Poll::Ready(Ok(()));
             }
@@ -215,6 +234,35 @@ impl AsyncRead for Wire {
 }
 
 impl Wire {
+    /// Whether no part of any call is under way, and the next may be answered at once.
+    #[inline]
+    fn is_between_calls(&self) -> bool {
+        self.state == State::Open
+            && self.held.is_empty()
+            && self.calls.as_ref().is_some_and(|calls| calls.may_answer())
+            && self.screen.as_ref().is_some_and(|screen| screen.at_message_boundary())
+    }
+
+    /// Whether the call that `head` asks for was answered, and hyper need not see it.
+    fn answer(&mut self, head: &[u8]) -> bool {
+        let answer = self.calls.as_ref().and_then(|calls| calls.answer(head));
+        let answered = answer.is_some();
+        self.unsent = answer.unwrap_or_default();
+        answered
+    }
+
+    /// Ready when the socket has taken all answers that were given at once.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let result = Pin::new(self.transport.get_mut()).poll_write(cx, &self.unsent);
+            match ready!(self.written(result))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.unsent.advance(n),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let tick = self.deadlines.tick();
         match &result {
@@ -241,6 +289,7 @@ impl AsyncWrite for Wire {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_sent(cx))?;
         let result = Pin::new(this.transport.get_mut()).poll_write(cx, buf);
         this.written(result)
     }
@@ -251,6 +300,7 @@ impl AsyncWrite for Wire {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_sent(cx))?;
         let transport = Pin::new(this.transport.get_mut());
         let result = match bufs {
             [one] => transport.poll_write(cx, one),
@@ -267,11 +317,15 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.get_mut().transport.get_mut()).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(this.poll_sent(cx))?;
+        Pin::new(this.transport.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.get_mut().transport.get_mut()).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(this.poll_sent(cx))?;
+        Pin::new(this.transport.get_mut()).poll_shutdown(cx)
     }
 }
 

@@ -68,8 +68,8 @@ pub struct Outdates {
 pub struct Opened {
     /// Method, version and fields; the URI is origin form.
     pub head: request::Parts,
-    /// The body, untouched.
-    pub body: Incoming,
+    /// The body, untouched; `None`: it has none.
+    pub body: Option<Incoming>,
     /// Whom the client asks for.
     pub authority: Authority,
     /// Why the path is doubtful, where it is: refused unless its route allows it.
@@ -82,7 +82,7 @@ pub struct Opened {
 
 impl Call {
     /// Begins: from here on, whatever happens, the settlement tells of it.
-    pub fn begin(core: Rc<Core>, connection: Rc<Connection>, request: &Request<Incoming>) -> Self {
+    pub fn begin<B>(core: Rc<Core>, connection: Rc<Connection>, request: &Request<B>) -> Self {
         let now = core.now();
         let plan = core.plan();
         let headers = request.headers();

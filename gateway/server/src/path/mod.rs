@@ -76,8 +76,12 @@ enum Admitted {
     Queue(Box<Queued>),
 }
 
-/// Serves one call.
-pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incoming>) -> Serving {
+/// Serves one call; a body of `None` is none at all.
+pub fn serve(
+    core: Rc<Core>,
+    connection: Rc<Connection>,
+    request: Request<Option<Incoming>>,
+) -> Serving {
     let mut call = Call::begin(core, connection, &request);
     match decide(&mut call, request) {
         Ok(Decided::Answer(answer)) => Serving::Now(Some(conclude(call, answer))),
@@ -93,7 +97,7 @@ pub fn serve(core: Rc<Core>, connection: Rc<Connection>, request: Request<Incomi
 }
 
 /// The stages that never wait.
-fn decide(call: &mut Call, request: Request<Incoming>) -> Result<Decided, Refusal> {
+fn decide(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Decided, Refusal> {
     let mut opened = open::open(call, request)?; //           400: ambiguous, malformed; 508
     let route = route::route(call, &opened)?; //              404: nobody's call
     let errand = match recall::recall(call, &route, &mut opened)? {

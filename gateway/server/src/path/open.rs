@@ -17,7 +17,7 @@ use crate::listen::connection::Unreadable;
 use crate::refusal::{Code, Refusal};
 
 /// Checks and normalises.
-pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refusal> {
+pub fn open(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Opened, Refusal> {
     let (mut head, body) = request.into_parts();
     if let Some(why) = call.connection.refused.get()
         && head.uri.path() == REFUSED_PATH
@@ -40,13 +40,14 @@ pub fn open(call: &mut Call, request: Request<Incoming>) -> Result<Opened, Refus
     let present = call.present;
     check_fields(call, &head, present)?;
     let limit = call.core.shared.settings.limits.body_bytes_max;
-    if http_body::Body::size_hint(&body).exact().is_some_and(|length| length > limit) {
+    let length = body.as_ref().and_then(|body| http_body::Body::size_hint(body).exact());
+    if length.is_some_and(|length| length > limit) {
         return Err(Refusal::new(Code::BodyTooLarge, "the body is over limits.max_body"));
     }
     let websocket = head.version == Version::HTTP_11
         && head.method == Method::GET
         // A body would still be under way when the tunnel begins.
-        && http_body::Body::is_end_stream(&body)
+        && body.is_none()
         && present.has(Present::UPGRADE)
         && headers::asks_websocket(&head.headers);
     if present.has(Present::HOP_BY_HOP) {

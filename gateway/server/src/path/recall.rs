@@ -62,7 +62,7 @@ fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
         authority: keyed(call.connection.tls, opened.authority.text()),
         path_and_query: target.map_or("/", http::uri::PathAndQuery::as_str),
         headers: &opened.head.headers,
-        has_body: !http_body::Body::is_end_stream(&opened.body),
+        has_body: opened.body.is_some(),
     }
 }
 

@@ -110,6 +110,24 @@ impl Settled {
         Self { body: Body::Empty, settlement: None, handed: None }
     }
 
+    /// The length of a body that is there as a whole, bytes.
+    pub fn whole(&self) -> Option<usize> {
+        match &self.body {
+            Body::Empty if self.settlement.is_some() => Some(0),
+            Body::Full(bytes) => Some(bytes.len()),
+            _ => None,
+        }
+    }
+
+    /// Takes a body that is there as a whole, to be handed to the connection; settles the call.
+    pub fn take_whole(&mut self) -> Bytes {
+        let Body::Full(bytes) = std::mem::take(&mut self.body) else { return Bytes::new() };
+        if let Some(settlement) = &mut self.settlement {
+            settlement.record.response_bytes += bytes.len() as u64;
+        }
+        bytes
+    }
+
     fn complete(&mut self) {
         if let Some(settlement) = &mut self.settlement {
             settlement.record.complete = true;

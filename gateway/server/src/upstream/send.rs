@@ -60,19 +60,19 @@ pub struct Progress {
 }
 
 impl RequestBody {
-    /// The client's body; `bytes_max` bounds it where it tells no length, `rate_min` (bytes a second
+    /// The client's body, where there is one; `bytes_max` bounds it where it tells no length, `rate_min` (bytes a second
     /// while waited for, after 5 s) where it drips.
     pub fn new(
-        incoming: Incoming,
+        incoming: Option<Incoming>,
         deadlines: &Deadlines,
         bytes_max: u64,
         rate_min: u64,
         progress: &Rc<Progress>,
     ) -> Self {
-        if incoming.is_end_stream() {
+        let Some(incoming) = incoming else {
             progress.finished.set(true);
             return Self::Empty;
-        }
+        };
         Self::Stream(Box::new(Inbound {
             incoming,
             progress: Rc::clone(progress),

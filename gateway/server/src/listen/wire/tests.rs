@@ -182,6 +182,39 @@ async fn an_answer_is_handed_over_no_faster_than_the_socket_takes_it() {
     assert!(writable().await, "heads are written too, though never noted");
 }
 
+#[tokio::test]
+async fn an_answer_given_at_once_is_written_to_its_end_before_anything_else() {
+    // More than the socket takes.
+    let answer = vec![b'a'; 16 << 20];
+    let (mut wire, mut client, connection) = wire(b"").await;
+    wire.unsent = answer.clone().into();
+    client.write_all(GET).await.unwrap();
+    let mut bytes = [0; 64];
+    let mut read = async |wire: &mut Wire| {
+        poll_fn(|cx| {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut *wire).poll_read(cx, &mut buf);
+            Poll::Ready(polled.map_ok(|()| buf.filled().len()))
+        })
+        .await
+    };
+    assert!(read(&mut wire).await.is_pending(), "nobody asks faster than he reads");
+    assert_ne!(connection.stalled_tick.get(), 0, "the guard sees a client that doesn't read");
+    let taken = tokio::spawn(async move {
+        let mut taken = Vec::new();
+        client.read_to_end(&mut taken).await.unwrap();
+        taken
+    });
+    wire.write_all(b"next").await.unwrap();
+    assert_eq!(connection.stalled_tick.get(), 0);
+    let Poll::Ready(Ok(read)) = read(&mut wire).await else { panic!("the next call is read") };
+    assert_eq!(&bytes[..read], GET);
+    wire.unsent = Bytes::from_static(b"last");
+    wire.shutdown().await.unwrap();
+    let taken = taken.await.unwrap();
+    assert!(taken.starts_with(&answer) && taken[answer.len()..] == *b"nextlast");
+}
+
 #[test]
 fn small_pieces_are_joined_and_large_ones_are_not() {
     let (head, body, more) = ([b'h'; 300], [b'b'; JOINED_BYTES_MAX - 300], [b'm'; 1]);
