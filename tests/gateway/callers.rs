@@ -39,7 +39,7 @@ async fn calls(sumun: &Sumun, count: usize, headers: &[(&str, &str)]) -> (Vec<u1
     (statuses, last)
 }
 
-/// The partition key that both RateLimit fields name.
+/// The partition key that both `RateLimit` fields name.
 fn partition(refused: &Response) -> Option<String> {
     let key = |field: &str| {
         let value = refused.header(field).expect("a RateLimit field");
@@ -301,9 +301,10 @@ async fn a_hundred_thousand_callers_stay_in_bounded_memory() {
     let mut after_first = 0;
     for batch in 0..100_000 / BATCH {
         let names = (0..BATCH).map(|at| batch * BATCH + at);
-        let requests: String = names
-            .map(|name| format!("GET / HTTP/1.1\r\nhost: a\r\nx-service-name: s{name}\r\n\r\n"))
-            .collect();
+        let request =
+            |name| format!("GET / HTTP/1.1\r\nhost: a\r\nx-service-name: s{name}\r\n\r\n");
+        let requests: Vec<String> = names.map(request).collect();
+        let requests = requests.concat();
         client.send(requests).await;
         for _ in 0..BATCH {
             assert_eq!(client.answer().await.status, 429);

@@ -94,12 +94,7 @@ struct Applier {
 impl Gateway {
     /// Binds the listeners, opens the state, loads the policy. Nothing is served yet.
     pub fn build(settings: Settings) -> anyhow::Result<Self> {
-        let background = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(BACKGROUND_THREADS)
-            .thread_name("sumun-background")
-            .enable_all()
-            .build()
-            .context("can't start the background runtime")?;
+        let background = background()?;
         let clock = Clock::start();
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
@@ -305,6 +300,16 @@ impl Gateway {
         tracing::info!("drained");
         Ok(())
     }
+}
+
+/// For everything but calls.
+fn background() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(BACKGROUND_THREADS)
+        .thread_name("sumun-background")
+        .enable_all()
+        .build()
+        .context("can't start the background runtime")
 }
 
 fn connector() -> anyhow::Result<TlsConnector> {

@@ -28,6 +28,7 @@ pub struct Seen {
 
 /// What to count.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit stands last in a name")]
 pub struct Window {
     /// Counted are calls meant for this span, µs since the run began.
     pub from_us: u64,

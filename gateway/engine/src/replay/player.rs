@@ -244,7 +244,7 @@ impl<'a> Player<'a> {
         let shadow = decision.shadow.map(|shed| shed.reason);
         let (verdict, held) = match decision.outcome {
             Err(shed) => (Verdict::Refused(shed.reason), None),
-            Ok(slot) => match route.function.as_ref().map(|function| function.reserve()) {
+            Ok(slot) => match route.function.as_ref().map(super::super::quota::Function::reserve) {
                 Some(Err(_)) => (Verdict::QuotaFull, None),
                 permit => (Verdict::Admitted, Some((slot, permit.and_then(Result::ok)))),
             },

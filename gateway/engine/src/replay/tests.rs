@@ -25,7 +25,7 @@ struct World {
 
 impl World {
     fn new(policy: Policy) -> Self {
-        let live = Live::recorded(CALLERS_MAX, 8 << 20, std::time::Duration::from_secs(3600));
+        let live = Live::recorded(CALLERS_MAX, 8 << 20, std::time::Duration::from_hours(1));
         let snapshot = Snapshot::compile(policy.clone(), 1, &live, at_ms(1));
         let tape = Tape {
             policies: vec![(snapshot.generation() as u16, Arc::new(policy))],
@@ -51,7 +51,7 @@ impl World {
         for _ in 0..for_ms {
             self.now_ms += 1;
             while self.ends.peek().is_some_and(|Reverse((at, _))| *at <= self.now_ms) {
-                let Reverse((_, call)) = self.ends.pop().unwrap();
+                let Reverse((_, call)) = self.ends.pop().expect("an end");
                 self.leave(call);
             }
             (0..self.dice(5)).for_each(|_| self.ask());
@@ -88,15 +88,16 @@ impl World {
     fn ask(&mut self) {
         let index = self.dice(self.snapshot.routes().len() as u64) as usize;
         let route = Arc::clone(&self.snapshot.routes()[index]);
-        let named = ROUTES.iter().position(|n| *n == &*route.policy.name.to_string()).unwrap();
+        let named =
+            ROUTES.iter().position(|n| *n == &*route.policy.name.to_string()).expect("named");
         let class = if self.dice(4) == 0 { Class::Bulk } else { route.policy.class };
         let caller = (self.dice(2) == 0).then(|| self.dice(20));
-        let turn = route.upstream.take_turn().unwrap();
+        let turn = route.upstream.take_turn().expect("recorded");
         let decision = route.decide(Ask { class, caller }, at_ms(self.now_ms));
         let mut held = None;
         let verdict = match decision.outcome {
             Err(shed) => Verdict::Refused(shed.reason),
-            Ok(slot) => match route.function.as_ref().map(|function| function.reserve()) {
+            Ok(slot) => match route.function.as_ref().map(super::super::quota::Function::reserve) {
                 Some(Err(_)) => Verdict::QuotaFull,
                 permit => {
                     held = Some((named as u16, slot, permit.and_then(Result::ok)));
@@ -125,9 +126,9 @@ impl World {
     }
 
     fn leave(&mut self, call: u64) {
-        let (route, slot, permit) = self.held[call as usize].take().unwrap();
+        let (route, slot, permit) = self.held[call as usize].take().expect("held");
         let upstream = Arc::clone(&slot.route().upstream);
-        let turn = upstream.take_turn().unwrap();
+        let turn = upstream.take_turn().expect("recorded");
         drop((slot, permit));
         let left = Left { at: at_ms(self.now_ms), order: turn.number as u32, route };
         self.tape.left.push((call, left));
@@ -161,7 +162,7 @@ fn mixed(limit: f64) -> Policy {
         with("batch", Class::Batch, "scraped", Some(Admission { rps: rps(limit, 9).rps, ..all })),
         with("default", Class::Default, "plain", Some(own)),
         with("interactive", Class::Interactive, "scraped", None),
-        with("shadow", Class::Batch, "plain", Some(shadow(workers(50, 40)))),
+        with("shadow", Class::Batch, "plain", Some(shadow(&workers(50, 40)))),
         with(
             "plain",
             Class::Default,
@@ -183,8 +184,8 @@ fn gateway(cpu: sumun_policy::policy::Cpu) -> sumun_policy::policy::Cpu {
     sumun_policy::policy::Cpu { of: sumun_policy::policy::CpuOf::Gateway, ..cpu }
 }
 
-fn shadow(admission: Admission) -> Admission {
-    Admission { mode: Mode::Shadow, ..admission }
+fn shadow(admission: &Admission) -> Admission {
+    Admission { mode: Mode::Shadow, ..admission.clone() }
 }
 
 fn played(recording: &Recording, under: Under<'_>) -> Vec<(Asked, Played)> {

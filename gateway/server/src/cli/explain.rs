@@ -178,10 +178,10 @@ fn admission(admission: &Admission) -> String {
         let bounds = workers.bounds;
         let mut part = format!("workers enter {} exit {}", bounds.enter, bounds.exit);
         if workers.full > bounds.enter {
-            part.push_str(&format!(" full {}", workers.full));
+            let _ = write!(part, " full {}", workers.full);
         }
         if let Some(wait) = workers.wait {
-            part.push_str(&format!(" wait {}", show_duration(wait)));
+            let _ = write!(part, " wait {}", show_duration(wait));
         }
         parts.push(part);
     }

@@ -69,6 +69,7 @@ struct Queued {
 }
 
 /// What admission made of a call.
+#[expect(clippy::large_enum_variant, reason = "the rule is to go on, and that must not allocate")]
 enum Admitted {
     /// On to the upstream.
     Forward(Request<RequestBody>),

@@ -30,7 +30,7 @@ fn call(ms: u64) -> Asked {
 
 #[test]
 fn what_is_written_is_read() {
-    let ring = Ring::new(MIB as usize, Duration::from_secs(60));
+    let ring = Ring::new(MIB as usize, Duration::from_mins(1));
     let ring = Arc::new(ring);
     let recorder = CoreRecorder::new(Arc::clone(&ring), Arc::default());
     let mut expected = Vec::new();
@@ -90,7 +90,7 @@ fn what_is_older_than_it_is_kept_is_neither_shown_nor_lost() {
 
 #[test]
 fn a_reader_beside_the_writer_never_sees_half_an_entry() {
-    let ring = Arc::new(Ring::new(4 * 16 * 1024, Duration::from_secs(3600)));
+    let ring = Arc::new(Ring::new(4 * 16 * 1024, Duration::from_hours(1)));
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -95,7 +95,9 @@ impl Common {
         let parts = [&self.opening[..], &id, &self.middle, self.ending.as_bytes()];
         // As large as it gets: bytes with room to spare would be kept by a second allocation.
         let mut problem = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-        parts.iter().for_each(|part| problem.extend_from_slice(part));
+        for part in parts {
+            problem.extend_from_slice(part);
+        }
         problem.into()
     }
 }

@@ -47,7 +47,7 @@ impl Text {
         const FIGURE_MAX: f64 = 1e12;
         let bounded = if value.is_finite() { value.clamp(-FIGURE_MAX, FIGURE_MAX) } else { 0.0 };
         let whole = bounded as u64;
-        if whole as f64 == bounded {
+        if (whole as f64).to_bits() == bounded.to_bits() {
             return self.number(whole); // most limits are whole, and so is what is counted
         }
         let scaled = (bounded.abs() * 1e4).round() as u64;

@@ -177,12 +177,11 @@ pub(super) async fn preview(
     });
     let computed = computed.await;
     drop(leaving);
-    match computed {
-        Ok(Some(preview)) => Ok(Json(Preview { diff, ..preview })),
-        Ok(None) | Err(_) => {
-            let detail = "the preview was not finished; the log says more";
-            Err(Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
-        }
+    if let Ok(Some(preview)) = computed {
+        Ok(Json(Preview { diff, ..preview }))
+    } else {
+        let detail = "the preview was not finished; the log says more";
+        Err(Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
     }
 }
 

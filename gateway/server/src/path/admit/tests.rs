@@ -11,8 +11,8 @@ fn timeout(text: &str) -> Option<Duration> {
 #[test]
 fn a_grpc_timeout_is_read_in_all_its_units() {
     for (text, wanted) in [
-        ("2H", Duration::from_secs(7200)),
-        ("3M", Duration::from_secs(180)),
+        ("2H", Duration::from_hours(2)),
+        ("3M", Duration::from_mins(3)),
         ("4S", Duration::from_secs(4)),
         ("250m", Duration::from_millis(250)),
         ("7u", Duration::from_micros(7)),
