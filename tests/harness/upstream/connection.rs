@@ -16,17 +16,28 @@ use crate::wire::{BodyDecoder, Head, request_framing};
 /// What [`Connection::fill`] writes.
 const FILLER: &[u8] = &[b'x'; 16 * 1024];
 
+/// The last bytes of an answer that surely leave with one write.
+const LAST_BYTES_MAX: usize = 4096;
+
 /// Counts one request in flight while it lives; a drop before `finish` is an abort.
 struct InFlight<'a> {
     shared: &'a Shared,
     finished: bool,
+    counted: bool,
 }
 
 impl<'a> InFlight<'a> {
     fn begin(shared: &'a Shared) -> Self {
         let now = shared.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         shared.in_flight_max.fetch_max(now, Ordering::SeqCst);
-        Self { shared, finished: false }
+        Self { shared, finished: false, counted: true }
+    }
+
+    /// No longer counted, though perhaps not finished.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            self.shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -35,7 +46,7 @@ impl Drop for InFlight<'_> {
         if !self.finished {
             self.shared.aborted.fetch_add(1, Ordering::SeqCst);
         }
-        self.shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.leave();
     }
 }
 
@@ -161,7 +172,14 @@ impl Connection<'_> {
             request.trailers.clone_from(&decoder.trailers);
             request.complete = true;
         }
-        for step in (shared.script)(&request).steps {
+        let mut steps = (shared.script)(&request).steps.into_iter().peekable();
+        while let Some(step) = steps.next() {
+            // Whoever has the last bytes may send the next request before we are back from writing them.
+            if steps.peek().is_none()
+                && matches!(&step, Step::Bytes(b) if b.len() <= LAST_BYTES_MAX)
+            {
+                in_flight.leave();
+            }
             let result = self.perform(step, &mut decoder, place).await;
             in_flight.finished = matches!(result, Err(Over::ByScript));
             result?;
