@@ -66,7 +66,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 /// Settings whose text may hold a secret: it is quoted nowhere.
-pub(super) const PRIVATE: &[&str] = &["admin.users"];
+pub(super) const PRIVATE: &[&str] = &["admin.users", "redis.url", "redis.password"];
 
 /// Every setting, in the order in which `sumun config` prints them.
 pub(crate) const KEYS: &[Key] = &[

@@ -305,3 +305,15 @@ fn the_line_of_a_user_is_never_quoted() {
     assert!(shown.contains(":3:5: the password of `jane`"), "{shown}");
     assert!(!shown.contains("my password"), "{shown}");
 }
+
+#[test]
+fn the_line_of_a_redis_password_is_never_quoted() {
+    for wrong in
+        ["redis:\n  url: redis://:hidden@host:port:0\n", "redis:\n  url: ftp://:hidden@host\n"]
+    {
+        let problems = Folder::with(wrong).load(&[], &[]).unwrap_err();
+        let shown: String = problems.iter().map(SettingsProblem::render).collect();
+        assert!(shown.contains(":2:8: "), "{shown}");
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}
