@@ -29,7 +29,7 @@ it("sends no token: the cookie is the browser's own", async () => {
 
 it("writes with the tag that was read, the reason and the time", async () => {
   const { api: gateway, calls } = api(() => json({ file: "a.yaml", revision: 3 }, { headers: { etag: '"new"' } }));
-  const written = await gateway.save("a.yaml", "version: 1\n", { etag: '"old"', reason: "밤 배치", revertAfter: "30m" });
+  const written = await gateway.save("a.yaml", "version: 1\n", { etag: '"old"', reason: "밤 배치 50%", revertAfter: "30m" });
   expect(written).toEqual({ file: "a.yaml", revision: 3, etag: '"new"' });
   const [call] = calls;
   expect(call!.path).toBe("/api/v1/policies/a.yaml");
@@ -37,7 +37,8 @@ it("writes with the tag that was read, the reason and the time", async () => {
   expect(header(call!, "content-type")).toBe("application/yaml");
   expect(header(call!, "if-match")).toBe('"old"');
   expect(header(call!, "x-revert-after")).toBe("30m");
-  expect(decodeURIComponent(header(call!, "x-change-reason")!)).toBe("밤 배치");
+  const bytes = Uint8Array.from(header(call!, "x-change-reason")!, (sign) => sign.charCodeAt(0));
+  expect(new TextDecoder().decode(bytes)).toBe("밤 배치 50%");
   await gateway.save("b.yaml", "", { etag: null, reason: "" });
   expect(header(calls[1]!, "if-none-match")).toBe("*");
   expect(header(calls[1]!, "if-match")).toBeNull();

@@ -53,8 +53,8 @@ interface Sent {
   time_ms?: number;
 }
 
-/** Reason phrases for people that travel in a header: anything beyond Latin letters is percent-encoded. */
-const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, (c) => encodeURIComponent(c));
+/** Words for people that travel in a header: as the bytes of UTF-8, which the gateway reads, one sign a byte, which a header can hold. */
+const headerText = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text));
 
 export class Api {
   readonly #fetch: Fetch;
