@@ -8,7 +8,7 @@ test("an upstream is shown as it is, and what is wrong with its signals, with th
   await open(gateway, "/system");
   const endpoint = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "mailbox" }) });
   await expect(endpoint).toContainText("workers 10%");
-  await expect(endpoint).toContainText("cpu 20%");
+  await expect(endpoint).toContainText("CPU 20%");
   await expect(page.getByText("Every configured signal is read.")).toBeVisible();
   upstream.load = null;
   const finding = page.getByRole("region", { name: "What the doctor says" }).getByRole("listitem").first();

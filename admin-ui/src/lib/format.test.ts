@@ -19,5 +19,6 @@ it("milliseconds have a decimal while they are few", () => {
 });
 
 it("times are told in their two largest units", () => {
-  expect([-1, 0, 42, 60, 185, 7_800, 356_400].map(elapsed)).toEqual(["0 s", "0 s", "42 s", "1 min", "3 min 5 s", "2 h 10 min", "4 d 3 h"]);
+  expect([-1, 0, 42, 60, 185, 7_800, 356_400].map((seconds) => elapsed(seconds, "en"))).toEqual(["0s", "0s", "42s", "1m", "3m 5s", "2h 10m", "4d 3h"]);
+  expect([185, 7_800].map((seconds) => elapsed(seconds, "ko"))).toEqual(["3분 5초", "2시간 10분"]);
 });

@@ -24,18 +24,19 @@ export function milliseconds(value: number | null, language: string): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
 }
 
-/** A time since some start, in its two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h. */
-export function elapsed(seconds: number): string {
-  const units: [string, number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+/** A time since some start, in its two largest units: 42s, 3m 5s, 2h 10m, 4d 3h; in Korean 3분 5초. */
+export function elapsed(seconds: number, language: string): string {
+  const units = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]] as const;
+  const told = (amount: number, unit: string) => new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "narrow" }).format(amount);
   const whole = Math.max(0, Math.floor(seconds));
   const first = units.findIndex(([, size]) => whole >= size);
-  if (first < 0) return "0 s";
+  if (first < 0) return told(0, "second");
   const parts: string[] = [];
   let rest = whole;
   for (const [name, size] of units.slice(first, first + 2)) {
     const amount = Math.floor(rest / size);
     rest -= amount * size;
-    if (amount > 0) parts.push(`${amount} ${name}`);
+    if (amount > 0) parts.push(told(amount, name));
   }
   return parts.join(" ");
 }

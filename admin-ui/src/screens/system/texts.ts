@@ -2,6 +2,7 @@
 
 const en = {
   question: "Is this gateway well, and does it see what it is to protect?",
+  states: { up: "up", down: "down", probing: "probing" } as Record<string, string>,
   process: "This gateway",
   upstreams: "Upstreams",
   caption: "Endpoints with their state and signals",
@@ -32,6 +33,7 @@ export type SystemTexts = typeof en;
 
 const ko: SystemTexts = {
   question: "이 게이트웨이는 건강하며, 보호할 대상을 보고 있는가?",
+  states: { up: "정상", down: "중단", probing: "시험 중" },
   process: "이 게이트웨이",
   upstreams: "업스트림",
   caption: "엔드포인트와 상태, 신호",
