@@ -52,7 +52,7 @@ test("a change for a time ends by itself, and stands here until it does", async 
   const waiting = page.getByText(/^mail\.yaml becomes again what it was at /);
   await expect(waiting).toBeVisible();
   const newest = page.getByRole("navigation", { name: "Revisions" }).getByRole("listitem").first();
-  await expect(newest).toContainText("reverted by itself");
+  await expect(newest).toContainText("the time of the change is over: only for the test");
   await expect(waiting).toHaveCount(0);
   expect(gateway.read("mail.yaml")).toBe(text);
 });

@@ -5,6 +5,7 @@
 
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { rewrite } from "./stage/editor";
 import type { Gateway } from "./stage/gateway";
 import { OUT } from "./stage/places";
 import { long, mail, tight } from "./stage/policies";
@@ -71,7 +72,7 @@ test("the login, before and after a mistake", async ({ page, start }) => {
   await keep(page, "login-narrow");
 });
 
-for (const [path, there] of [["now", "No routes yet"], ["policies", "No policy files yet."], ["capacity", "No functions yet."], ["cache", "No route caches."], ["history", "Nothing has changed yet."], ["system", "No upstreams yet."]] as const) {
+for (const [path, there] of [["capacity", "No functions yet."], ["cache", "No route caches."]] as const) {
   test(`${path} where there is nothing yet teaches`, async ({ page, start, open }) => {
     const gateway = await start();
     await open(gateway, `/${path}`);
@@ -83,14 +84,10 @@ for (const [path, there] of [["now", "No routes yet"], ["policies", "No policy f
 test("the text with a problem, and the last look before a change", async ({ page, upstream, start, open }) => {
   const gateway = await busy(start, upstream);
   await open(gateway, "/policies?file=mail.yaml&route=mail-receive&view=text");
-  const editor = page.getByRole("textbox", { name: "mail.yaml" });
-  await editor.click();
-  await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(mail(upstream.url).replace("class: batch", "class: bathc"));
+  await rewrite(page, "mail.yaml", mail(upstream.url).replace("class: batch", "class: bathc"));
   await expect(page.getByRole("heading", { name: /^1 problem/ })).toBeVisible();
   await look(page, "policies-problem");
-  await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(mail(upstream.url).replace("limit: 200", "limit: 5"));
+  await rewrite(page, "mail.yaml", mail(upstream.url).replace("limit: 200", "limit: 5"));
   await expect(page.getByRole("heading", { name: "What would change" })).toBeVisible();
   await look(page, "policies-text");
   await page.getByRole("button", { name: "Check and save …" }).click();

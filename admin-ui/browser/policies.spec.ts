@@ -1,6 +1,7 @@
 /** Policies: a change through the form, the text and the chart, with its effect in view before it runs. */
 
 import type { Locator, Page } from "@playwright/test";
+import { rewrite } from "./stage/editor";
 import { mail, tight } from "./stage/policies";
 import { expect, test } from "./stage/test";
 
@@ -50,9 +51,7 @@ test("a mistake in the text is shown where it is, and cannot be saved", async ({
   const gateway = await start({ policies: { "mail.yaml": text } });
   await open(gateway, "/policies?file=mail.yaml&view=text");
   const editor = page.getByRole("textbox", { name: "mail.yaml" });
-  await editor.click();
-  await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(text.replace("class: batch", "class: bathc"));
+  await rewrite(page, "mail.yaml", text.replace("class: batch", "class: bathc"));
   await expect(page.getByRole("heading", { name: "1 problem: it can't be saved like this" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Check and save …" })).toBeDisabled();
   const line = text.split("\n").findIndex((one) => one.includes("class: batch")) + 1;
@@ -60,6 +59,7 @@ test("a mistake in the text is shown where it is, and cannot be saved", async ({
   await page.getByRole("button", { name: new RegExp(`^mail\\.yaml:${line}:\\d+$`) }).click();
   await expect(editor).toBeFocused();
   await page.keyboard.press("Control+Shift+ArrowRight");
+  await page.keyboard.press("Delete");
   await page.keyboard.insertText("bulk");
   await expect(page.getByRole("heading", { name: "What would change" })).toBeVisible();
   await page.keyboard.press("Control+s");
@@ -131,7 +131,7 @@ test("a change is tried in shadow: it counts and refuses nothing", async ({ page
   await put(page, "rate", "Burst", "1");
   await page.getByRole("button", { name: "Check and save …" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel(/^in shadow/).check();
+  await dialog.getByLabel(/in shadow/).check();
   await expect(dialog.getByRole("region", { name: "Changed lines" })).toContainText("mode: shadow");
   await dialog.getByLabel("Why").fill("try it first");
   await dialog.getByRole("button", { name: "Save as shadow" }).click();
@@ -234,9 +234,7 @@ test("a file is made, removed, and brought back", async ({ page, upstream, start
   await expect(page.getByRole("alert").filter({ hasText: "Small letters" })).toBeVisible();
   await page.getByLabel("Name of the new file").fill("feed.yaml");
   await page.keyboard.press("Enter");
-  await page.getByRole("textbox", { name: "feed.yaml" }).click();
-  await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(tight(upstream.url));
+  await rewrite(page, "feed.yaml", tight(upstream.url));
   await save(page, "a feed");
   await expect(page.getByRole("status").filter({ hasText: "feed.yaml is saved and runs as revision 2." })).toBeVisible();
   expect(gateway.read("feed.yaml")).toBe(tight(upstream.url));

@@ -12,9 +12,9 @@ import { until } from "./until";
 
 export interface Start {
   /** Texts by file name. */
-  policies?: Record<string, string>;
+  policies: Record<string, string>;
   /** `sumun.yaml`. */
-  settings?: string;
+  settings: string;
 }
 
 export class Gateway {
@@ -25,7 +25,7 @@ export class Gateway {
   readonly #child: ChildProcess;
   #printed = "";
 
-  private constructor({ policies = {}, settings = "" }: Start) {
+  private constructor({ policies, settings }: Start) {
     mkdirSync(join(this.#folder, "policies"));
     for (const [file, text] of Object.entries(policies)) this.write(file, text);
     writeFileSync(join(this.#folder, "sumun.yaml"), settings);
@@ -38,7 +38,7 @@ export class Gateway {
     this.#child.on("error", (cause) => (this.#printed += String(cause)));
   }
 
-  static async start(start: Start = {}): Promise<Gateway> {
+  static async start(start: Start): Promise<Gateway> {
     const gateway = new Gateway(start);
     try {
       await gateway.#ready();

@@ -52,16 +52,26 @@ routes:
     admission: { rps: { limit: 1, burst: 1 } }
 `;
 
-/** Names as long as they get in real life, in shadow mode. */
+/** Names as long as they can be, in shadow mode. */
 export const long = (url: string): string => `version: 1
 upstreams:
   warehouse-inventory-reconciliation-service.internal: { endpoints: [${url}] }
 functions:
   nightly-inventory-reconciliation-of-every-warehouse: { upstream: warehouse-inventory-reconciliation-service.internal, reserved: 5 }
 routes:
-  nightly-inventory-reconciliation-of-every-warehouse-in-the-region:
+  nightly-inventory-reconciliation-of-every-warehouse-in-a-region:
     match: { methods: [POST, PUT, PATCH], path: /warehouse/v2/regions/*/inventory/reconciliation/** }
     function: nightly-inventory-reconciliation-of-every-warehouse
     class: bulk
     admission: { mode: shadow, rps: { limit: 1, burst: 1 } }
+`;
+
+/** The least there is: everything goes to one service; no function, no cache, no threshold. */
+export const plain = (url: string): string => `version: 1
+upstreams:
+  first: { endpoints: [${url}] }
+routes:
+  everything:
+    match: { path: /** }
+    upstream: first
 `;

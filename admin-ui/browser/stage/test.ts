@@ -3,13 +3,14 @@
 import { expect, test as base, type BrowserContext, type Page } from "@playwright/test";
 import { Gateway, type Start } from "./gateway";
 import { Guard } from "./guard";
+import { plain } from "./policies";
 import { PASSWORD, users, type Name } from "./users";
 import { Upstream } from "./upstream";
 
 interface Stage {
   upstream: Upstream;
-  /** Starts the test's gateway; the last one that was started is whom pages may call. */
-  start: (start?: Start) => Promise<Gateway>;
+  /** Starts the test's gateway, with the least of policies where none are given; the last one that was started is whom pages may call. */
+  start: (start?: Partial<Start>) => Promise<Gateway>;
   /** Logs the context in: with the token, or as one of the users. */
   enter: (gateway: Gateway, user?: Name, context?: BrowserContext) => Promise<void>;
   /** Opens a screen of a gateway, logged in with the token. */
@@ -42,10 +43,10 @@ export const test = base.extend<Stage, Shared>({
     { auto: true },
   ],
 
-  start: async ({ guard }, use, info) => {
+  start: async ({ guard, upstream }, use, info) => {
     const started: Gateway[] = [];
-    await use(async (start) => {
-      const gateway = await Gateway.start(start);
+    await use(async ({ policies = { "first.yaml": plain(upstream.url) }, settings = "" } = {}) => {
+      const gateway = await Gateway.start({ policies, settings });
       started.push(gateway);
       guard.allow(gateway.admin);
       return gateway;
