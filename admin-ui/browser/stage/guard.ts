@@ -39,7 +39,9 @@ export async function sideways(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
-    const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > clientWidth + 0.5);
+    // What stands in a box that scrolls or clips by itself does not widen the page.
+    const clipped = (element: Element): boolean => element.parentElement !== null && (getComputedStyle(element.parentElement).overflowX !== "visible" || clipped(element.parentElement));
+    const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > clientWidth + 0.5 && !clipped(element));
     return wide.slice(0, 5).map((element) => `${element.tagName.toLowerCase()}.${element.className} ends at ${element.getBoundingClientRect().right} of ${clientWidth}`);
   });
 }

@@ -32,10 +32,12 @@ const theme = EditorView.theme({
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--alarm)", textUnderlineOffset: "3px" },
   ".cm-lint-marker-error": { content: '""', width: "8px", height: "8px", marginTop: "6px", borderRadius: "50%", background: "var(--alarm)" },
   ".cm-collapsedLines": { color: "var(--quiet)", background: "var(--ground)" },
+  // Its own sign is in few fonts.
+  ".cm-collapsedLines::before, .cm-collapsedLines::after": { content: '"⋯" !important' },
   ".cm-merge-revert button": { color: "var(--accent)" },
   ".cm-changedLine": { backgroundColor: "color-mix(in srgb, var(--accent) 10%, transparent) !important" },
-  ".cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--alarm-ground) !important" },
-  ".cm-merge-b .cm-changedLine": { backgroundColor: "var(--good-ground) !important" },
+  "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--alarm-ground) !important" },
+  "&.cm-merge-b .cm-changedLine": { backgroundColor: "var(--good-ground) !important" },
 });
 
 const highlights = HighlightStyle.define([
