@@ -298,7 +298,7 @@ fn settle(count: u64) {
         failed: None,
     };
     let record = CallRecord {
-        route: Some(Arc::clone(&plan.meters)),
+        route: Some(Rc::clone(&plan.called)),
         trace: trace(),
         started_ns,
         head_ns: started_ns + 450_000,
@@ -312,6 +312,7 @@ fn settle(count: u64) {
         class_asked: None,
         caller: None,
         refusal: None,
+        retry_after_ms: 0,
         shed: None,
         shadow: None,
         cache: None,

@@ -13,7 +13,7 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 20] = [
+pub(crate) const METRICS: [&str; 22] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "sumun_admission_total",
@@ -34,6 +34,8 @@ pub(crate) const METRICS: [&str; 20] = [
     "sumun_signal_findings",
     "sumun_spans_dropped_total",
     "sumun_threshold",
+    "sumun_traces_forgotten_total",
+    "sumun_traces_kept",
 ];
 
 /// More of them where gateways share a store; looked at in `redis`.

@@ -41,4 +41,5 @@ mod reload;
 mod saves;
 mod signals;
 mod tls;
+mod traces;
 mod upgrade;

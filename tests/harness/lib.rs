@@ -4,6 +4,7 @@
 //! - [`Upstream`] and [`H2Upstream`] are scripted services that misbehave on demand and keep the
 //!   exact bytes (or frames) they were sent; [`Actuator`] serves a Prometheus text.
 //! - [`Redis`] and [`RedisCluster`] are real servers that can be killed, frozen and restarted.
+//! - [`Rotel`] is a real receiver of OTLP, which prints what it gets.
 //! - [`FaultProxy`] is a TCP proxy that drops, delays, stalls and resets.
 //! - [`Client`] and [`H2Client`] send what they are told, well-formed or not; [`Load`] sends much.
 //! - [`eventually`] waits for a condition with a deadline. Nothing here sleeps for a fixed time
@@ -26,6 +27,7 @@ mod load;
 mod metrics;
 mod procfs;
 mod redis;
+mod rotel;
 mod script;
 mod sumun;
 mod upstream;
@@ -41,6 +43,7 @@ pub use h2_upstream::{H2Reply, H2Request, H2Upstream};
 pub use load::{Load, Tally};
 pub use metrics::Metrics;
 pub use redis::{Redis, RedisCluster};
+pub use rotel::Rotel;
 pub use script::{Gate, Reply, Step};
 pub use sumun::{Starting, Sumun};
 pub use upstream::{Recorded, Upstream};

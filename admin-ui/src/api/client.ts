@@ -2,7 +2,7 @@
 
 import type {
   AuditLog, CacheFigures, Checked, Draft, Functions, PendingReverts, PolicyFile, PolicyList, Preview, Problem, Purge, Purged,
-  Revision, RevisionList, Routes, Session, Status, Upstreams, Written,
+  Revision, RevisionList, Routes, Session, Status, TraceDocument, TraceList, Upstreams, Written,
 } from "./types";
 
 /** Longest wait for one answer; a preview replays minutes of traffic and gets more. */
@@ -44,6 +44,9 @@ export type Credentials = { token: string } | { user: string; password: string }
 
 export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 
+/** Where a trace is read, and downloaded. */
+export const traceAddress = (id: string): string => `/api/v1/traces/${encodeURIComponent(id)}`;
+
 interface Sent {
   method?: string;
   headers?: Record<string, string>;
@@ -75,6 +78,10 @@ export class Api {
   functions = (signal?: AbortSignal) => this.#json<Functions>("/api/v1/functions", { signal });
   cache = (signal?: AbortSignal) => this.#json<CacheFigures>("/api/v1/cache", { signal });
   audit = (limit: number, signal?: AbortSignal) => this.#json<AuditLog>(`/api/v1/audit?limit=${limit}`, { signal });
+
+  // Single calls.
+  traces = (query: string, signal?: AbortSignal) => this.#json<TraceList>(`/api/v1/traces${query === "" ? "" : `?${query}`}`, { signal });
+  trace = (id: string, signal?: AbortSignal) => this.#json<TraceDocument>(traceAddress(id), { signal });
 
   // Policies.
   policies = (signal?: AbortSignal) => this.#json<PolicyList>("/api/v1/policies", { signal });

@@ -253,6 +253,73 @@ export interface Purged {
   routes: Record<string, { entries: number; bytes: number }>;
 }
 
+export type TraceKind = "refused" | "slow" | "error" | "sampled";
+
+/** A recent call in one line. */
+export interface TraceSummary {
+  /** Its place in the order of keeping. */
+  number: number;
+  kind: TraceKind;
+  trace_id: string;
+  span_id: string;
+  parent_id: string | null;
+  at_unix_ms: number;
+  duration_ms: number;
+  method: string;
+  path: string;
+  /** null: none matched. */
+  route: string | null;
+  /** 0: the client left before there was one. */
+  status: number;
+  complete: boolean;
+  caller: string | null;
+  /** In shadow mode, what would have been. */
+  decision: "admit" | "refuse" | "stale" | "none";
+  shadow: boolean;
+  /** Code of the refusal. */
+  reason: string | null;
+  signal: string | null;
+  observed: number | null;
+  threshold: number | null;
+  retry_after_ms: number | null;
+  upstream: string | null;
+  policy_file: string | null;
+  revision: number;
+  cache: string | null;
+  attempts: number;
+  endpoint: string | null;
+}
+
+export interface TraceList {
+  /** Newest first. */
+  traces: TraceSummary[];
+  /** Since the start; forgotten: made room for newer ones, or was not taken. */
+  kinds: Record<TraceKind, { kept: number; forgotten: number }>;
+  spans_passed_over: number;
+  /** Where another tool shows a trace, with `{trace_id}` for its id. */
+  link: string | null;
+}
+
+/** One trace, as OTLP has it in JSON (only what is read of it). */
+export interface TraceDocument {
+  resourceSpans: { scopeSpans: { spans: OtlpSpan[] }[] }[];
+}
+
+export interface OtlpSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  flags?: number;
+  name: string;
+  /** 2: the call as the gateway served it; 3: a try at an endpoint. */
+  kind: number;
+  /** Whole numbers as text: they are too long for a number. */
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
+  attributes: { key: string; value: { stringValue?: string; intValue?: string; doubleValue?: number | string } }[];
+  status?: { code?: number; message?: string };
+}
+
 /** What `GET /api/v1/live` tells each second. */
 export interface Tick {
   at_unix_ms: number;

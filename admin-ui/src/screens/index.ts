@@ -26,6 +26,7 @@ export const screens: Screen[] = [
   { path: "policies", name: "policies", load: () => import("./policies/Policies.svelte") },
   { path: "capacity", name: "capacity", load: () => import("./capacity/Capacity.svelte") },
   { path: "cache", name: "cache", load: () => import("./cache/Cache.svelte") },
+  { path: "traces", name: "traces", load: () => import("./traces/Traces.svelte") },
   { path: "history", name: "history", load: () => import("./history/History.svelte") },
   { path: "system", name: "system", load: () => import("./system/System.svelte") },
 ];

@@ -9,6 +9,7 @@ use sumun_policy::policy::{self, Class, Mode, Per};
 
 use crate::refusal::Prepared;
 use crate::telemetry::meters::RouteMeters;
+use crate::telemetry::record::CalledRoute;
 use crate::upstream::{Pool, Pools};
 
 /// One snapshot and its routes' meters; shared by all workers, replaced whole.
@@ -31,8 +32,8 @@ pub struct CorePlan {
 pub struct RoutePlan {
     /// What the engine decides by.
     pub route: Arc<Route>,
-    /// Its counters.
-    pub meters: Arc<RouteMeters>,
+    /// Its counters, and what is told of it.
+    pub called: Rc<CalledRoute>,
     /// File and route, as a refusal names them, a JSON string: `"mail.yaml#mail-receive"`.
     pub place_json: Box<str>,
     /// Its number in the recording, where its calls are recorded.
@@ -65,7 +66,7 @@ impl CorePlan {
                 let endpoints = route.upstream.endpoints().iter();
                 Rc::new(RoutePlan {
                     route: Arc::clone(route),
-                    meters: Arc::clone(meters),
+                    called: Rc::new(CalledRoute::new(&route.policy, Arc::clone(meters))),
                     place_json: place_json(&route.policy),
                     recorded: shared.recorded.get(route.index).copied().flatten(),
                     generation: shared.snapshot.generation() as u16,

@@ -214,7 +214,7 @@ impl Refusal {
         Self { code, detail, proxy_error: None, limit: Limit::None, partition: None }
     }
 
-    /// As the record of a call holds it that was answered stale instead: for a full quota.
+    /// As the record of a call holds it: for a full quota.
     pub fn quota_record(&self) -> Option<ShedRecord> {
         let Limit::Quota(full) = &self.limit else { return None };
         Some(ShedRecord {
@@ -275,6 +275,12 @@ impl Refusal {
             Limit::None => (self.code.status() == StatusCode::SERVICE_UNAVAILABLE)
                 .then_some(UNABLE_RETRY_AFTER),
         }
+    }
+
+    /// When the caller may come back, ms, as its record holds it; 0: it is not told.
+    pub fn retry_after_ms(&self) -> u32 {
+        // Nobody is sent away for 49 days.
+        self.retry_after().map_or(0, |after| u32::try_from(millis(after)).unwrap_or(u32::MAX))
     }
 
     /// What was over, where it is a 429.

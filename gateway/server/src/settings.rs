@@ -51,6 +51,8 @@ pub struct Settings {
     pub drain: DrainSettings,
     /// The access log.
     pub access_log: AccessLogSettings,
+    /// Recent traces.
+    pub traces: TracesSettings,
     /// Folder of policy files; ignored with `to`. Default `./policies`.
     pub policies: PathBuf,
     /// One catch-all route to this URL instead of a policy folder (`--to`).
@@ -149,6 +151,13 @@ pub struct AccessLogSettings {
     pub to: Option<PathBuf>,
 }
 
+/// Recent traces.
+#[derive(Clone, Debug, Default)]
+pub struct TracesSettings {
+    /// Where a trace is shown by another tool, a URL with `{trace_id}` in it; `None`: nowhere.
+    pub link: Option<String>,
+}
+
 /// Shape of an access log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessLogFormat {
@@ -189,6 +198,7 @@ impl Default for Settings {
                 limit: Duration::from_secs(30),
             },
             access_log: AccessLogSettings { format: AccessLogFormat::Json, to: None },
+            traces: TracesSettings::default(),
             policies: PathBuf::from("./policies"),
             to: None,
             state: PathBuf::from("./.sumun"),

@@ -9,6 +9,7 @@ pub(super) mod policies;
 pub(super) mod preview;
 mod revisions;
 mod session;
+mod traces;
 
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/revisions/{id}", Change, get(revisions::read).post(revisions::restore)),
         ("/v1/reverts", Look, get(revisions::pending)),
         ("/v1/reverts/{file}", Change, delete(revisions::keep)),
+        ("/v1/traces", Look, get(traces::list)),
+        ("/v1/traces/{trace_id}", Look, get(traces::read)),
         ("/v1/audit", Oversee, get(session::audit)),
         ("/v1/openapi.json", Look, get(openapi::show)),
     ]

@@ -6,6 +6,7 @@ mod entering;
 mod listening;
 mod past;
 mod seeing;
+mod traces;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use axum::body::Body;
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use parking_lot::Mutex;
@@ -25,13 +27,14 @@ use tower::ServiceExt;
 
 use super::watch::{
     Bounds, CacheFigures, CachedRoute, Forgetting, Held, Metrics, Purge, Purged, Quantiles,
-    Recorded, RecordingFigures, RouteFigures, StoreFigures,
+    Recorded, RecordingFigures, RouteFigures, StoreFigures, Traces,
 };
 use super::*;
 use crate::reload::{Apply, Source};
 use crate::sense::doctor::Chart;
 use crate::sense::finding::Finding;
 use crate::settings::Role;
+use crate::telemetry::traces::{Kind, KindCounts, Wanted};
 
 const MAIL: &str = "\
 version: 1
@@ -54,6 +57,9 @@ routes:
     upstream: mailbox
 ";
 
+/// The one trace that is kept.
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// For how long the oldest stored answer has been there.
 const AGE: Duration = Duration::from_millis(1500);
 
@@ -63,6 +69,8 @@ struct Watched {
     live: Live,
     readiness: Mutex<Readiness>,
     purged: Mutex<Vec<Purge>>,
+    /// What was asked for of traces.
+    wanted: Mutex<Vec<Wanted>>,
 }
 
 impl Watch for Watched {
@@ -156,6 +164,18 @@ impl Watch for Watched {
         None
     }
 
+    fn traces(&self, wanted: &Wanted) -> Traces {
+        self.wanted.lock().push(wanted.clone());
+        let counts = Kind::ALL.map(|kind| (kind, KindCounts { kept: 1, forgotten: 2 }));
+        let link = Some("http://127.0.0.1:16686/trace/{trace_id}".to_owned());
+        Traces { traces: Vec::new(), counts, spans_passed_over: 3, link }
+    }
+
+    fn trace(&self, trace_id: u128) -> Option<Bytes> {
+        let kept = format!("{trace_id:032x}") == TRACE_ID;
+        kept.then(|| Bytes::from_static(b"{\"resourceSpans\":[]}"))
+    }
+
     fn purge(&self, purge: &Purge) -> Vec<Held> {
         self.purged.lock().push(purge.clone());
         vec![Held { route: "mail-list".to_owned(), entries: 4, bytes: 5, oldest: Some(AGE) }]
@@ -230,6 +250,7 @@ impl Fixture {
             live: Live::new(),
             readiness: Mutex::new(Readiness::Ready),
             purged: Mutex::default(),
+            wanted: Mutex::default(),
         });
         let running = Arc::clone(&watched);
         let apply: Apply = Arc::new(move |loaded| {
@@ -332,6 +353,7 @@ fn api_paths() -> Vec<String> {
                 path.replace("{name}", "receive")
                     .replace("{file}", "mail.yaml")
                     .replace("{id}", "1")
+                    .replace("{trace_id}", TRACE_ID)
             )
         })
         .collect()
@@ -446,14 +468,9 @@ async fn every_answer_carries_the_protecting_headers() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_is_404() {
+async fn what_is_not_there_is_404() {
     let fixture = Fixture::new().await;
-    for path in [
-        "/api/v1/traces",
-        "/api/v1/traces/0af7651916cd43dd8448eb211c80319c",
-        "/api/v2/status",
-        "/api",
-    ] {
+    for path in ["/api/v1/traces/", "/api/v2/status", "/api"] {
         assert_eq!(fixture.get(path).await.refusal(), (404, "not_found".to_owned()), "{path}");
     }
 }

@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use sumun_engine::replay::Recording;
 use sumun_engine::snapshot::Snapshot;
 use sumun_engine::time::Moment;
 
 use crate::sense::finding::Finding;
 use crate::store::CacheView;
+use crate::telemetry::traces::{TraceCounts, TraceSummary, Wanted};
 
 /// Counts by a label; labels come from the code, never from a request.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -70,6 +72,12 @@ pub trait Watch: Send + Sync + 'static {
 
     /// The store that gateways share; `None` where everything is kept in this process.
     fn shared_store(&self) -> Option<StoreFigures>;
+
+    /// Recent traces, the newest first.
+    fn traces(&self, wanted: &Wanted) -> Traces;
+
+    /// A recent trace as OTLP JSON; `None`: it is not kept, or no more.
+    fn trace(&self, trace_id: u128) -> Option<Bytes>;
 
     /// Forgets stored answers; what of this gateway's they were. Walks the whole store.
     fn purge(&self, purge: &Purge) -> Vec<Held>;
@@ -176,6 +184,19 @@ pub struct Held {
     pub bytes: u64,
     /// For how long the oldest has been stored; `None`: nothing is.
     pub oldest: Option<Duration>,
+}
+
+/// Recent traces.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// Those that were asked for.
+    pub traces: Vec<TraceSummary>,
+    /// What became of all.
+    pub counts: TraceCounts,
+    /// Spans that never came to be kept: too many in one second.
+    pub spans_passed_over: u64,
+    /// Where another tool shows a trace, with `{trace_id}` for its id.
+    pub link: Option<String>,
 }
 
 /// What is kept of calls.

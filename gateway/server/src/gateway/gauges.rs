@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use sumun_engine::{Live, Moment, Snapshot};
 use sumun_policy::policy::CacheKey;
@@ -14,7 +15,7 @@ use sumun_policy::units::Name;
 use super::Gateway;
 use crate::admin::watch::{
     Bounds, CacheFigures, CachedRoute, Counts, Forgetting, Held, Metrics, Purge, Purged, Quantiles,
-    Readiness, Recorded, RecordingFigures, RouteFigures, StoreFigures, Watch,
+    Readiness, Recorded, RecordingFigures, RouteFigures, StoreFigures, Traces, Watch,
 };
 use crate::authority;
 use crate::core::Shared;
@@ -25,6 +26,7 @@ use crate::store::{CacheView, Holdings, Manner, Resource, What};
 use crate::telemetry::gauges::{
     CacheState, FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
 };
+use crate::telemetry::traces::Wanted;
 use crate::telemetry::{Telemetry, exposition};
 
 /// The running gateway, seen from outside the data path.
@@ -251,6 +253,16 @@ impl Watch for Running {
             purges_pending: tier.purges_pending,
             queued_bytes: tier.queued_bytes,
         })
+    }
+
+    fn traces(&self, wanted: &Wanted) -> Traces {
+        let (counts, spans_passed_over) = self.telemetry.trace_counts();
+        let link = self.shared.settings.traces.link.clone();
+        Traces { traces: self.telemetry.traces(wanted), counts, spans_passed_over, link }
+    }
+
+    fn trace(&self, trace_id: u128) -> Option<Bytes> {
+        self.telemetry.trace(trace_id)
     }
 
     fn purge(&self, purge: &Purge) -> Vec<Held> {

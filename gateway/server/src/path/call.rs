@@ -114,6 +114,7 @@ impl Call {
             class_asked: None,
             caller: None,
             refusal: None,
+            retry_after_ms: 0,
             shed: None,
             shadow: None,
             cache: None,
@@ -170,8 +171,13 @@ impl Call {
         // What the call held is given back before its refusal is even written.
         let core = &self.core;
         self.settlement.free(|| core.now());
-        self.settlement.record.refusal = Some(refusal.code);
-        refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
+        let record = &mut self.settlement.record;
+        record.refusal = Some(refusal.code);
+        record.retry_after_ms = refusal.retry_after_ms();
+        if record.shed.is_none() {
+            record.shed = refusal.quota_record();
+        }
+        refusal.response(self.caller, self.route.as_deref(), &record.trace)
     }
 
     /// How the cache took part, for the record.

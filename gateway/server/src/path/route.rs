@@ -18,7 +18,7 @@ pub fn route(call: &mut Call, opened: &Opened) -> Result<Rc<RoutePlan>, Refusal>
         );
         return Err(detail);
     };
-    call.settlement.record.route = Some(std::sync::Arc::clone(&plan.meters));
+    call.settlement.record.route = Some(Rc::clone(&plan.called));
     call.settlement.record.class = plan.route.policy.class;
     call.route = Some(Rc::clone(&plan));
     match opened.path_doubt {

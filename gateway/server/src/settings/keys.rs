@@ -4,6 +4,7 @@
 //! [`Settings::default`], typed; here stands why it is what it is.
 
 mod limits;
+mod traces;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -442,6 +443,7 @@ pub(crate) const KEYS: &[Key] = &[
             Some(to.map_or("stdout".to_owned(), |path| path.display().to_string()))
         },
     },
+    traces::LINK,
 ];
 
 fn not_empty(text: &str) -> Result<String, Wrong> {

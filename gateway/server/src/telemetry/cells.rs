@@ -31,6 +31,13 @@ impl Counter {
         self.0.store(n, Ordering::Relaxed);
     }
 
+    /// Adds one where it stands under `limit`; whether it did. Only the owning core may call this.
+    pub fn add_under(&self, limit: u64) -> bool {
+        let room = self.get() < limit;
+        self.add(u64::from(room));
+        room
+    }
+
     /// What it stands at.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -29,7 +29,7 @@ pub struct CoreTelemetry {
     sampler: Sampler,
     random: RefCell<fastrand::Rng>,
     endpoints: RefCell<HashMap<Arc<str>, Arc<EndpointMeters>>>,
-    spans: Option<SpanRing>,
+    spans: SpanRing,
     log: Option<CoreLog>,
     // Two threads that add to one cell would lose counts.
     _one_thread: std::marker::PhantomData<*const Cell<()>>,
@@ -41,7 +41,7 @@ impl CoreTelemetry {
     pub(super) fn new(
         telemetry: &Arc<Telemetry>,
         core: usize,
-        spans: Option<SpanRing>,
+        spans: SpanRing,
         log: Option<CoreLog>,
     ) -> Self {
         Self {
@@ -81,7 +81,8 @@ impl CoreTelemetry {
 
     /// Counts, logs and keeps a finished call. Call it exactly once for each.
     pub fn settle(&self, record: &CallRecord) {
-        let meters = record.route.as_ref().unwrap_or(self.telemetry.unrouted());
+        let route = record.route.as_ref().map(|route| &route.meters);
+        let meters = route.unwrap_or(self.telemetry.unrouted());
         meters.count(self.core, record);
         let method = method_index(&record.method);
         for attempt in record.attempts.iter().flatten() {
@@ -95,9 +96,7 @@ impl CoreTelemetry {
         if let Some(log) = &self.log {
             log.write(record);
         }
-        if let Some(spans) = &self.spans {
-            spans.offer(record);
-        }
+        self.spans.offer(record);
     }
 
     fn with_endpoint(&self, address: &Arc<str>, count: impl FnOnce(&EndpointMeters)) {

@@ -1,6 +1,7 @@
 //! Every metric there is, once: `/metrics` and OTLP are two spellings of what is gathered here.
 
 mod cache;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use super::gauges::LiveState;
 use super::labels::method_label;
 use super::meters::{EndpointMeters, RouteMeters, split_key};
 use super::process::ProcessState;
+use super::traces::TraceCounts;
 
 /// A metric with all its points.
 #[derive(Clone, Debug)]
@@ -72,10 +74,12 @@ pub enum Value {
 }
 
 /// Counters that belong to no route.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Totals {
-    /// Spans that were to be kept and were not.
+    /// Spans that were to be exported and were not.
     pub spans_dropped: u64,
+    /// What became of the recent traces.
+    pub traces: TraceCounts,
     /// Access log lines lost.
     pub lines_dropped: u64,
 }
@@ -106,6 +110,7 @@ pub fn gather(sources: &Sources<'_>) -> Vec<Family> {
     families.extend(store_state(sources.live));
     families.extend(cache::state(sources.live));
     families.extend(own_state(sources));
+    families.extend(traces::state(&sources.totals));
     families.extend(recording(sources.live));
     families.extend(sources.process.families());
     families.retain(|family| !family.points.is_empty());
@@ -454,7 +459,7 @@ fn store_state(live: &LiveState) -> [Family; 3] {
     [up, ops, durations]
 }
 
-fn own_state(sources: &Sources<'_>) -> [Family; 5] {
+fn own_state(sources: &Sources<'_>) -> [Family; 4] {
     let (live, totals) = (sources.live, sources.totals);
     [
         Family::gauge(
@@ -478,13 +483,6 @@ fn own_state(sources: &Sources<'_>) -> [Family; 5] {
             "Client connections of the data listener",
         )
         .with(Value::Number(live.connections as f64)),
-        Family::counter(
-            "sumun_spans_dropped_total",
-            "sumun.spans.dropped",
-            "{span}",
-            "Spans that were to be kept and were not: over a bound, or the receiver failed",
-        )
-        .with(Value::Count(totals.spans_dropped)),
         Family::counter(
             "sumun_access_log_dropped_total",
             "sumun.access_log.dropped",

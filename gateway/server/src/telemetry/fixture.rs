@@ -1,6 +1,7 @@
 //! Routes and calls for the tests of this module.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::{Method, Version};
@@ -10,7 +11,7 @@ use sumun_policy::policy::{
 use sumun_policy::units::Name;
 
 use super::meters::RouteMeters;
-use super::record::{Attempt, CallRecord, ShedRecord, Trace};
+use super::record::{Attempt, CallRecord, CalledRoute, ShedRecord, Trace};
 use crate::refusal::Code;
 
 pub(super) const MS: u64 = 1_000_000;
@@ -44,10 +45,16 @@ pub(super) fn route(text: &str, mode: Mode) -> Route {
     }
 }
 
+/// What a call has of a route that [`route`] made.
+pub(super) fn called(meters: &Arc<RouteMeters>) -> Rc<CalledRoute> {
+    let policy = route(meters.name(), Mode::Enforce);
+    Rc::new(CalledRoute::new(&policy, Arc::clone(meters)))
+}
+
 /// A GET that was answered 200 after 12 ms.
 pub(super) fn call(route: Option<&Arc<RouteMeters>>) -> CallRecord {
     CallRecord {
-        route: route.cloned(),
+        route: route.map(called),
         trace: Trace {
             trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
             span_id: 0x00f0_67aa_0ba9_02b7,
@@ -66,6 +73,7 @@ pub(super) fn call(route: Option<&Arc<RouteMeters>>) -> CallRecord {
         class_asked: None,
         caller: None,
         refusal: None,
+        retry_after_ms: 0,
         shed: None,
         shadow: None,
         cache: None,

@@ -38,8 +38,6 @@ pub struct RouteFacts {
     pub class: Class,
     /// Whether its refusals are only counted.
     pub shadow: bool,
-    /// The function whose quota it needs.
-    pub function: Option<Name>,
 }
 
 /// One core's share.
@@ -143,10 +141,8 @@ pub struct RouteTotals {
 impl RouteMeters {
     /// Meters of a route; `None`: of calls that match none.
     pub(super) fn new(route: Option<&policy::Route>, cores: usize) -> Self {
-        let facts = route.map_or(
-            RouteFacts { class: Class::Interactive, shadow: false, function: None },
-            RouteFacts::of,
-        );
+        let facts =
+            route.map_or(RouteFacts { class: Class::Interactive, shadow: false }, RouteFacts::of);
         Self {
             name: route.map(|route| route.name.clone()),
             facts: ArcSwap::from_pointee(facts),
@@ -285,7 +281,6 @@ impl RouteFacts {
         Self {
             class: route.class,
             shadow: route.admission.as_ref().is_some_and(|a| a.mode == Mode::Shadow),
-            function: route.target.function().cloned(),
         }
     }
 }

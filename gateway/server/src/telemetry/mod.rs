@@ -13,6 +13,7 @@
 
 mod access;
 pub mod cells;
+mod collect;
 mod core;
 pub mod exposition;
 pub mod families;
@@ -30,12 +31,14 @@ mod registry;
 pub mod sampling;
 mod spans;
 pub mod traceparent;
+pub mod traces;
 mod wall;
 pub mod window;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use sumun_policy::policy;
 use tokio::runtime::Handle;
@@ -45,16 +48,18 @@ use tokio_rustls::TlsConnector;
 
 use self::access::AccessLog;
 use self::cells::Counter;
+use self::collect::Collector;
 pub use self::core::CoreTelemetry;
 use self::families::{Sources, Totals};
 use self::gauges::{Gauges, LiveState};
 use self::meters::RouteMeters;
 use self::otlp::metrics::MetricsSender;
 use self::otlp::settings::OtelSettings;
-use self::otlp::{Flush, OtlpError, Target, TaskEnds, TraceTask};
+use self::otlp::{Envelope, Export, Flush, OtlpError, SpanEncoder, Target};
 use self::process::ProcessState;
 use self::registry::Registry;
-use self::spans::{RingState, SpanRing};
+use self::spans::{Intake, RingState, SpanDrain, SpanRing};
+use self::traces::{TraceCounts, TraceSummary, Traces, Wanted};
 use self::wall::Wall;
 use crate::clock::Clock;
 use crate::settings::AccessLogSettings;
@@ -99,21 +104,21 @@ pub struct Telemetry {
     registry: Registry,
     log: Option<AccessLog>,
     rings: Mutex<Rings>,
+    traces: Arc<Traces>,
     /// Spans lost after they left their ring.
     unsent: Arc<Counter>,
     flushes: mpsc::Sender<Flush>,
     /// Towards receivers; `None` where there are none.
     tls: Option<TlsConnector>,
-    instance: String,
+    /// What this process is, as OTLP tells it.
+    resource: Vec<(String, String)>,
     background: Handle,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
 /// The cores' rings until they are taken, and their counters.
-#[derive(Default)]
 struct Rings {
     free: Vec<Option<SpanRing>>,
-    taken: Vec<bool>,
     states: Vec<Arc<RingState>>,
 }
 
@@ -143,23 +148,29 @@ impl Telemetry {
         let log = AccessLog::start(&access_log, cores, wall).map_err(TelemetryError::AccessLog)?;
         let unsent = Arc::new(Counter::default());
         // Tells this process from others of the same service.
-        let instance = format!("{:016x}", fastrand::u64(..));
+        let resource = otlp::resource(&otel, &format!("{:016x}", fastrand::u64(..)));
+        let (envelope, encoder) = (Envelope::new(&resource), SpanEncoder { wall, scheme });
+        let traces = Arc::new(Traces::new(encoder, envelope.clone()));
         let (flushes, flush_requests) = mpsc::channel(1);
-        let mut rings = Rings { taken: vec![false; cores], ..Rings::default() };
         let mut tasks = Vec::new();
-        if let (Some(receiver), Some(tls)) = (&otel.traces, &tls) {
-            let wake = Arc::new(Notify::new());
-            let (ends, drains): (Vec<_>, Vec<_>) =
-                (0..cores).map(|core| spans::ring(core, Arc::clone(&wake))).unzip();
-            rings.states = drains.iter().map(|drain| Arc::clone(drain.state())).collect();
-            rings.free = ends.into_iter().map(Some).collect();
-            let dropped = Arc::clone(&unsent);
-            let ends = TaskEnds { drains, wake, flushes: flush_requests, dropped };
-            let tls = tls.clone();
-            let target = Target { settings: &otel, receiver, tls, instance: &instance };
-            let task = TraceTask::new(&target, wall, scheme, ends)?;
-            tasks.push(background.spawn(task.run()).abort_handle());
+        let mut export = None;
+        if let (Some(receiver), Some(tls)) = (&otel.traces, tls.clone()) {
+            let target = Target { receiver, tls, resource: &resource };
+            let (batches, sender) = otlp::export(&target, envelope, &unsent)?;
+            tasks.push(background.spawn(sender.run()).abort_handle());
+            export = Some(batches);
         }
+        let wake = Arc::new(Notify::new());
+        let (rings, drains) = Rings::new(cores, &wake, intake(&otel, export.as_ref()));
+        let collector = Collector {
+            drains,
+            wake,
+            flushes: flush_requests,
+            traces: Arc::clone(&traces),
+            encoder,
+            export,
+        };
+        tasks.push(background.spawn(collector.run()).abort_handle());
         let telemetry = Arc::new(Self {
             registry: Registry::new(cores),
             rings: Mutex::new(rings),
@@ -171,10 +182,11 @@ impl Telemetry {
             cores,
             otel,
             log,
+            traces,
             unsent,
             flushes,
             tls,
-            instance,
+            resource,
         });
         let sampler = background.spawn(sample(Arc::downgrade(&telemetry)));
         telemetry.tasks.lock().push(sampler.abort_handle());
@@ -189,8 +201,7 @@ impl Telemetry {
     pub fn core(self: &Arc<Self>, id: usize) -> CoreTelemetry {
         let mut rings = self.rings.lock();
         assert!(id < self.cores, "core {id} of {}", self.cores);
-        assert!(!std::mem::replace(&mut rings.taken[id], true), "core {id} is taken");
-        let spans = rings.free.get_mut(id).and_then(Option::take);
+        let Some(spans) = rings.free[id].take() else { panic!("core {id} is taken") };
         drop(rings);
         CoreTelemetry::new(self, id, spans, self.log.as_ref().map(|log| log.core(id)))
     }
@@ -216,8 +227,7 @@ impl Telemetry {
         let (Some(receiver), Some(tls)) = (&self.otel.metrics, &self.tls) else { return Ok(()) };
         let _within = self.background.enter();
         let started = self.wall.unix_ns(0);
-        let target =
-            Target { settings: &self.otel, receiver, tls: tls.clone(), instance: &self.instance };
+        let target = Target { receiver, tls: tls.clone(), resource: &self.resource };
         let sender = MetricsSender::new(&target, started)?;
         let every = self.otel.metrics_every;
         let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));
@@ -240,6 +250,22 @@ impl Telemetry {
             }
         };
         let _ = tokio::time::timeout(limit, async { tokio::join!(lines, spans) }).await;
+    }
+
+    /// Recent traces, the newest first.
+    pub fn traces(&self, wanted: &Wanted) -> Vec<TraceSummary> {
+        self.traces.list(wanted)
+    }
+
+    /// A recent trace as OTLP JSON; `None`: it is not kept, or no more.
+    pub fn trace(&self, trace_id: u128) -> Option<Bytes> {
+        self.traces.document(trace_id)
+    }
+
+    /// What became of the traces that were to be kept, and spans that did not even get that far: over
+    /// the bounds of a core or a route.
+    pub fn trace_counts(&self) -> (TraceCounts, u64) {
+        (self.traces.counts(), self.rings.lock().dropped())
     }
 
     /// Opens the access log's file anew (SIGHUP after a rotation).
@@ -275,11 +301,38 @@ impl Telemetry {
     }
 
     fn totals(&self) -> Totals {
-        let full: u64 = self.rings.lock().states.iter().map(|ring| ring.dropped.get()).sum();
+        let exported = self.otel.traces.is_some();
+        let passed_over = if exported { self.rings.lock().dropped() } else { 0 };
         Totals {
-            spans_dropped: full + self.unsent.get(),
+            spans_dropped: passed_over + self.unsent.get(),
+            traces: self.traces.counts(),
             lines_dropped: self.log.as_ref().map_or(0, AccessLog::dropped),
         }
+    }
+}
+
+// === impl Rings ===
+
+impl Rings {
+    /// A ring for each core, and where they are emptied.
+    fn new(cores: usize, wake: &Arc<Notify>, intake: Intake) -> (Self, Vec<SpanDrain>) {
+        let (ends, drains): (Vec<_>, Vec<_>) =
+            (0..cores).map(|core| spans::ring(core, Arc::clone(wake), intake)).unzip();
+        let states = drains.iter().map(|drain| Arc::clone(drain.state())).collect();
+        (Self { free: ends.into_iter().map(Some).collect(), states }, drains)
+    }
+
+    /// Spans that found no place.
+    fn dropped(&self) -> u64 {
+        self.states.iter().map(|ring| ring.dropped.get()).sum()
+    }
+}
+
+/// How much goes through the rings.
+fn intake(otel: &OtelSettings, export: Option<&Export>) -> Intake {
+    match export {
+        Some(_) => Intake::exported(),
+        None => Intake::local(otel.unexported),
     }
 }
 

@@ -1,12 +1,15 @@
 //! Everything known about one finished call: written by the path, read once by telemetry at settle.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{Method, Version};
-use sumun_policy::policy::Class;
+use sumun_policy::policy::{self, Class};
+use sumun_policy::units::Name;
 
+use super::meters::RouteMeters;
 use crate::callers::CallerName;
 use crate::callers::class::ClassAsked;
 use crate::refusal::Code;
@@ -22,6 +25,49 @@ pub struct Trace {
     pub parent_id: Option<u64>,
     /// Decided before anything is recorded; refused, failed and slow calls are kept all the same.
     pub sampled: bool,
+}
+
+/// The route of a call: where it is counted, and what is told of it. Made anew with each policy, so
+/// that what is told is what the policy said that decided.
+#[derive(Debug)]
+pub struct CalledRoute {
+    /// Its counters.
+    pub meters: Arc<RouteMeters>,
+    /// Its place in the policy.
+    pub place: Arc<RoutePlace>,
+}
+
+/// A route's place in the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePlace {
+    /// Its name.
+    pub name: Name,
+    /// The function whose quota it needs.
+    pub function: Option<Name>,
+    /// Where its calls go.
+    pub upstream: Name,
+    /// The policy file that says so.
+    pub file: Arc<str>,
+}
+
+// === impl CalledRoute ===
+
+impl CalledRoute {
+    /// Of a route of the policy and its counters.
+    pub fn new(route: &policy::Route, meters: Arc<RouteMeters>) -> Self {
+        let place = RoutePlace {
+            name: route.name.clone(),
+            function: route.target.function().cloned(),
+            upstream: route.target.upstream().clone(),
+            file: Arc::clone(&route.origin.file),
+        };
+        Self { meters, place: Arc::new(place) }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.place.name.as_str()
+    }
 }
 
 /// One try at one endpoint; becomes a CLIENT span.
@@ -41,12 +87,12 @@ pub struct Attempt {
     pub failed: Option<Code>,
 }
 
-/// The verdict of a threshold.
+/// The verdict of a threshold or a quota.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ShedRecord {
     /// Which threshold.
     pub code: Code,
-    /// `rps`, `cpu` or `workers`.
+    /// `rps`, `cpu` or `workers`; `concurrency` for a quota.
     pub signal: &'static str,
     /// What was seen.
     pub observed: f64,
@@ -77,8 +123,8 @@ pub const ATTEMPTS_MAX: usize = 2;
 /// One finished call.
 #[derive(Clone, Debug)]
 pub struct CallRecord {
-    /// The route's meters; `None` where none matched.
-    pub route: Option<Arc<super::meters::RouteMeters>>,
+    /// The route; `None` where none matched.
+    pub route: Option<Rc<CalledRoute>>,
     /// Trace context.
     pub trace: Trace,
     /// When the request head was complete, monotonic ns.
@@ -105,7 +151,9 @@ pub struct CallRecord {
     pub caller: Option<CallerName>,
     /// Why the gateway answered by itself.
     pub refusal: Option<Code>,
-    /// The threshold that refused.
+    /// When the caller was told to come back, ms from then; 0: it was told nothing.
+    pub retry_after_ms: u32,
+    /// The threshold or the quota that refused.
     pub shed: Option<ShedRecord>,
     /// The threshold that would have refused (shadow mode).
     pub shadow: Option<ShedRecord>,

@@ -57,6 +57,11 @@ impl Sampler {
         Self { parent_based, threshold: (ratio * (1_u64 << 63) as f64) as u64 }
     }
 
+    /// What holds where nothing is said.
+    pub fn usual() -> Self {
+        Self::of(true, RATIO_DEFAULT)
+    }
+
     /// Only the caller's decision: where nothing is exported, none is made here.
     pub fn pass_on() -> Self {
         Self::of(true, 0.0)

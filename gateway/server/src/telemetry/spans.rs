@@ -1,9 +1,10 @@
 //! Spans on their way out of the path: fixed-size records in a bounded ring per core.
 //!
-//! A record begins when a call settles and ends when the background task has encoded it. Kept are
-//! the sampled calls and, sampled or not, the *notable* ones: refused, failed, cut off, slow.
-//! Bounds: [`RING_RECORDS`] a core; [`NOTABLE_PER_CORE`] and [`NOTABLE_PER_ROUTE`] a second, so that
-//! a route that sheds thousands a second neither floods the receiver nor hides the others.
+//! A record begins when a call settles and ends when the background task has encoded it, or with its
+//! place among the recent traces. Kept are the sampled calls and, sampled or not, the *notable* ones:
+//! refused, failed, cut off, slow. Bounds: an [`Intake`] a core; [`NOTABLE_PER_CORE`] and
+//! [`NOTABLE_PER_ROUTE`] a second, so that a route that sheds thousands a second neither floods the
+//! receiver nor hides the others.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,13 +16,24 @@ use tokio::sync::Notify;
 
 use super::cells::Counter;
 use super::labels::{method_index, method_label};
-use super::meters::{RouteMeters, Verdict};
-use super::record::{ATTEMPTS_MAX, Attempt, CacheResult, CallRecord, ShedRecord, Trace};
+use super::meters::Verdict;
+use super::record::{
+    ATTEMPTS_MAX, Attempt, CacheResult, CallRecord, RoutePlace, ShedRecord, Trace,
+};
+use super::sampling::Sampler;
 use crate::refusal::Code;
 
 /// Records waiting on one core: 20 ms at 50,000 calls a second when all are sampled; the task is
 /// woken when half are taken. At most 640 KiB a core, and only where traces are exported.
-const RING_RECORDS: usize = 1024;
+const EXPORTED_RECORDS: usize = 1024;
+
+/// Records waiting on one core where nothing is exported: what [`NOTABLE_PER_CORE`] and
+/// [`SAMPLED_PER_CORE`] let in in a second, and some. At most 160 KiB a core.
+const LOCAL_RECORDS: usize = 256;
+
+/// Sampled calls a second on one core where nothing is exported: the page shows the newest few, and
+/// callers that sample everything must not cost more than that.
+const SAMPLED_PER_CORE: u64 = 100;
 
 /// Notable calls kept a second on one core, and of one route on one core.
 pub const NOTABLE_PER_CORE: u64 = 100;
@@ -38,7 +50,7 @@ const PATH_BYTES: usize = 192;
 /// would hold the whole read buffer of its connection until it is exported.
 #[derive(Debug)]
 pub struct SpanRecord {
-    pub(super) route: Option<Arc<RouteMeters>>,
+    pub(super) place: Option<Arc<RoutePlace>>,
     pub(super) trace: Trace,
     pub(super) started_ns: u64,
     pub(super) ended_ns: u64,
@@ -51,6 +63,7 @@ pub struct SpanRecord {
     pub(super) caller: Option<Box<str>>,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Code>,
+    pub(super) retry_after_ms: u32,
     pub(super) shed: Option<ShedRecord>,
     pub(super) shadow: Option<ShedRecord>,
     pub(super) cache: Option<CacheResult>,
@@ -60,6 +73,19 @@ pub struct SpanRecord {
     pub(super) response_bytes: u64,
     pub(super) complete: bool,
     pub(super) revision: u64,
+}
+
+/// What was decided of a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Told {
+    /// `admit`, `refuse`, `stale` or `none`.
+    pub(super) decision: &'static str,
+    /// The code of the refusal, or of the one that would have been.
+    pub(super) reason: Option<&'static str>,
+    /// What was seen and compared.
+    pub(super) limit: Option<ShedRecord>,
+    /// Whether it was only counted.
+    pub(super) shadow: bool,
 }
 
 /// A path, cut at [`PATH_BYTES`], without its query: that may hold what must not be told.
@@ -95,7 +121,7 @@ impl SpanRecord {
             class: record.class,
             // Copied, as the path is: it too may share the connection's read buffer.
             caller: record.caller.as_ref().map(|caller| caller.as_str().into()),
-            route: record.route.clone(),
+            place: record.route.as_ref().map(|route| Arc::clone(&route.place)),
             trace: record.trace,
             started_ns: record.started_ns,
             ended_ns: record.ended_ns,
@@ -103,6 +129,7 @@ impl SpanRecord {
             peer: record.peer,
             status: record.status,
             refusal: record.refusal,
+            retry_after_ms: record.retry_after_ms,
             shed: record.shed,
             shadow: record.shadow,
             cache: record.cache,
@@ -112,6 +139,24 @@ impl SpanRecord {
             response_bytes: record.response_bytes,
             complete: record.complete,
             revision: record.revision,
+        }
+    }
+
+    /// The route's name; `None` where none matched.
+    pub(super) fn route_name(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.name.as_str())
+    }
+
+    /// What was decided, as reports have it.
+    pub(super) fn told(&self) -> Told {
+        let limit = self.shed.or(self.shadow);
+        let shadow = self.shed.is_none() && self.shadow.is_some();
+        Told {
+            // In shadow mode: what would have been, as the metrics have it.
+            decision: if self.shadow.is_some() { "refuse" } else { self.verdict.decision() },
+            reason: self.refusal.or(limit.map(|limit| limit.code)).map(Code::as_str),
+            limit,
+            shadow,
         }
     }
 
@@ -134,15 +179,53 @@ fn is_notable(record: &CallRecord) -> bool {
         || record.ended_ns.saturating_sub(record.started_ns) > SLOW_NS
 }
 
+/// How much goes through one core's ring.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Intake {
+    /// Records that may wait.
+    records: usize,
+    /// Sampled calls taken a second; what is beyond counts as not sampled.
+    sampled_per_second: u64,
+    /// What is sampled beside what the trace says of itself.
+    sampler: Sampler,
+}
+
+// === impl Intake ===
+
+impl Intake {
+    /// All that is sampled, to be exported.
+    pub(super) fn exported() -> Self {
+        let sampler = Sampler::pass_on();
+        Self { records: EXPORTED_RECORDS, sampled_per_second: u64::MAX, sampler }
+    }
+
+    /// Some of it, to be kept here. The traces' own word is not changed by that: what upstreams
+    /// record stays the caller's decision.
+    pub(super) fn local(sampler: Sampler) -> Self {
+        Self { records: LOCAL_RECORDS, sampled_per_second: SAMPLED_PER_CORE, sampler }
+    }
+}
+
 /// The path's end of a core's ring.
 #[derive(Debug)]
 pub(super) struct SpanRing {
     core: usize,
     sender: SyncSender<SpanRecord>,
+    intake: Intake,
     shared: Arc<RingState>,
     wake: Arc<Notify>,
+    /// What was taken in the second that runs.
+    taken: Taken,
+}
+
+/// What one core took in one second.
+#[derive(Debug, Default)]
+struct Taken {
     second: Counter,
-    kept: Counter,
+    notable: Counter,
+    /// Of these, calls that no route matches.
+    unrouted: Counter,
+    sampled: Counter,
 }
 
 /// The task's end.
@@ -162,12 +245,11 @@ pub(super) struct RingState {
 }
 
 /// A ring for `core`; `wake` is told when it is half full.
-pub(super) fn ring(core: usize, wake: Arc<Notify>) -> (SpanRing, SpanDrain) {
-    let (sender, receiver) = sync_channel(RING_RECORDS);
+pub(super) fn ring(core: usize, wake: Arc<Notify>, intake: Intake) -> (SpanRing, SpanDrain) {
+    let (sender, receiver) = sync_channel(intake.records);
     let shared = Arc::new(RingState::default());
     let drain = SpanDrain { receiver, shared: Arc::clone(&shared) };
-    let (second, kept) = Default::default();
-    (SpanRing { core, sender, shared, wake, second, kept }, drain)
+    (SpanRing { core, sender, intake, shared, wake, taken: Taken::default() }, drain)
 }
 
 // === impl SpanRing ===
@@ -175,7 +257,7 @@ pub(super) fn ring(core: usize, wake: Arc<Notify>) -> (SpanRing, SpanDrain) {
 impl SpanRing {
     /// Keeps the call's spans where they are to be kept; never waits.
     pub(super) fn offer(&self, record: &CallRecord) {
-        if !record.trace.sampled {
+        if !self.is_sampled(record) {
             if !is_notable(record) {
                 return;
             }
@@ -186,7 +268,7 @@ impl SpanRing {
         match self.sender.try_send(SpanRecord::new(record)) {
             Ok(()) => {
                 self.shared.taken.add(1);
-                if self.shared.taken.get().is_multiple_of(RING_RECORDS as u64 / 2) {
+                if self.shared.taken.get().is_multiple_of(self.intake.records as u64 / 2) {
                     self.wake.notify_one();
                 }
             }
@@ -196,22 +278,48 @@ impl SpanRing {
         }
     }
 
+    /// Whether the call counts as sampled, and there is room for one more of those.
+    fn is_sampled(&self, record: &CallRecord) -> bool {
+        let Intake { sampled_per_second, sampler, .. } = self.intake;
+        if !record.trace.sampled && !sampler.keeps(record.trace.trace_id, None) {
+            return false;
+        }
+        if sampled_per_second == u64::MAX {
+            return true;
+        }
+        self.taken.turn_to(second_of(record));
+        self.taken.sampled.add_under(sampled_per_second)
+    }
+
     /// Whether the bounds on notable calls allow one more.
     fn may_keep(&self, record: &CallRecord) -> bool {
-        let second = record.ended_ns / 1_000_000_000;
+        let second = second_of(record);
+        self.taken.turn_to(second);
+        if self.taken.notable.get() >= NOTABLE_PER_CORE {
+            return false;
+        }
+        let room = match &record.route {
+            Some(route) => route.meters.may_keep(self.core, second, NOTABLE_PER_ROUTE),
+            None => self.taken.unrouted.add_under(NOTABLE_PER_ROUTE),
+        };
+        room && self.taken.notable.add_under(NOTABLE_PER_CORE)
+    }
+}
+
+fn second_of(record: &CallRecord) -> u64 {
+    record.ended_ns / 1_000_000_000
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn turn_to(&self, second: u64) {
         if self.second.get() != second {
             self.second.set(second);
-            self.kept.set(0);
+            for counter in [&self.notable, &self.unrouted, &self.sampled] {
+                counter.set(0);
+            }
         }
-        let room = self.kept.get() < NOTABLE_PER_CORE
-            && record
-                .route
-                .as_ref()
-                .is_none_or(|route| route.may_keep(self.core, second, NOTABLE_PER_ROUTE));
-        if room {
-            self.kept.add(1);
-        }
-        room
     }
 }
 

@@ -1,6 +1,6 @@
 //! The wall time of monotonic moments, as logs and traces show them.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::clock::Clock;
 
@@ -33,9 +33,5 @@ impl Wall {
     /// ns since 1970.
     pub(super) fn unix_ns(self, moment_ns: u64) -> u64 {
         self.zero_unix_ns.saturating_add(moment_ns)
-    }
-
-    pub(super) fn at(self, moment_ns: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.unix_ns(moment_ns))
     }
 }

@@ -25,6 +25,7 @@ impl Told {
 /// The document's path as a call of the fixture's policy.
 fn callable(path: &str) -> String {
     let path = path.replace("routes/{name}", "routes/mail-list").replace("{name}", "receive");
+    let path = path.replace("{trace_id}", TRACE_ID);
     path.replace("{file}", "mail.yaml").replace("{id}", "1")
 }
 

@@ -40,7 +40,7 @@ impl LineWriter {
         out.extend_from_slice(b"Z\"");
         field(out, "method", record.method.as_str());
         field(out, "path", path(record));
-        if let Some(route) = record.route.as_ref().filter(|route| !route.name().is_empty()) {
+        if let Some(route) = &record.route {
             field(out, "route", route.name());
             field(out, "class", record.class.as_str());
         }

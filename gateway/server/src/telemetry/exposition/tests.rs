@@ -12,6 +12,7 @@ use super::super::meters::RouteMeters;
 use super::super::process::ProcessState;
 use super::super::record::{CacheResult, CallRecord};
 use super::super::registry::Registry;
+use super::super::traces::{Kind, KindCounts};
 use super::*;
 use crate::refusal::Code;
 
@@ -67,13 +68,14 @@ fn text() -> String {
     let would = CallRecord { shadow: Some(shed(Code::CpuOver)), ..call(None) };
     settle(&registry, &shadow, &would);
     settle(&registry, registry.unrouted(), &refused(None, Code::RouteUnknown));
+    let traces = Kind::ALL.map(|kind| (kind, KindCounts { kept: 7, forgotten: 8 }));
     render(&gather(&Sources {
         routes: &registry.routes(),
         endpoints: &registry.endpoints(),
         scheme: "http",
         live: &live(),
         process: &ProcessState::read(1.7e9),
-        totals: Totals { spans_dropped: 5, lines_dropped: 6 },
+        totals: Totals { spans_dropped: 5, lines_dropped: 6, traces },
     }))
 }
 
@@ -102,6 +104,8 @@ fn every_metric_of_the_contract_is_there_with_its_labels() {
         "sumun_policy_reload_ok 1",
         "sumun_policy_revision 7",
         "sumun_spans_dropped_total 5",
+        "sumun_traces_kept{kind=\"refused\"} 7",
+        "sumun_traces_forgotten_total{kind=\"sampled\"} 8",
         "sumun_access_log_dropped_total 6",
         "sumun_connections 64",
         "http_server_request_duration_seconds_count{http_route=\"mail\",url_scheme=\"http\",http_request_method=\"GET\",http_response_status_code=\"200\"} 2",

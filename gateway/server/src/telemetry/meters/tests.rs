@@ -137,7 +137,6 @@ fn a_route_keeps_a_bounded_number_of_notable_spans_a_second() {
 #[test]
 fn a_new_policy_is_taken_over() {
     let meters = meters(Mode::Enforce);
-    assert_eq!(meters.facts().function, Some(name("fn-mail")));
     let mut changed = route("mail", Mode::Shadow);
     changed.class = Class::Bulk;
     meters.update(&changed);

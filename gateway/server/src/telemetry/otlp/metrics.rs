@@ -4,15 +4,7 @@
 //! already counted. So the request is built from the protocol's own messages, and the numbers are
 //! the very ones of `/metrics`.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use http::Request;
-use http::header::CONTENT_TYPE;
-use opentelemetry_http::HttpClient;
-use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
@@ -20,45 +12,24 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
-use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
 
 use super::super::cells::BOUNDS_S;
 use super::super::families::{Family, Kind, Label, Point, Value};
-use super::connect::Connect;
-use super::settings::{Protocol, Receiver};
+pub use super::send::SendError;
+use super::send::Sender;
+use super::settings::Protocol;
 use super::{OtlpError, Target};
+
+/// The gRPC method.
+const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
 /// Sends all metrics to a receiver.
 #[derive(Debug)]
 pub struct MetricsSender {
     resource: Resource,
     started_unix_ns: u64,
-    timeout: Duration,
-    transport: Transport,
-}
-
-#[derive(Debug)]
-enum Transport {
-    Grpc { client: MetricsServiceClient<Channel>, metadata: MetadataMap },
-    Http { client: HyperClient<Connect>, receiver: Receiver },
-}
-
-/// The receiver did not take the metrics.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// gRPC status.
-    #[error("the receiver answered {0}")]
-    Grpc(tonic::Code),
-    /// HTTP status.
-    #[error("the receiver answered {0}")]
-    Http(http::StatusCode),
-    /// No answer.
-    #[error("the receiver did not answer")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Not in time.
-    #[error("the receiver took too long")]
-    Timeout,
+    json: bool,
+    sender: Sender,
 }
 
 // === impl MetricsSender ===
@@ -69,52 +40,30 @@ impl MetricsSender {
         target: &Target<'_>,
         started_unix_ns: u64,
     ) -> Result<Self, OtlpError> {
-        let receiver = target.receiver;
-        let transport = match receiver.protocol {
-            Protocol::Grpc => {
-                let channel =
-                    super::channel(target).map_err(|error| OtlpError::Metrics(Box::new(error)))?;
-                Transport::Grpc {
-                    client: MetricsServiceClient::new(channel),
-                    metadata: MetadataMap::from_headers(receiver.header_map()),
-                }
-            }
-            Protocol::HttpProtobuf | Protocol::HttpJson => {
-                Transport::Http { client: super::client(target), receiver: receiver.clone() }
-            }
-        };
-        let resource = Resource {
-            attributes: super::resource(target)
-                .iter()
-                .map(|(key, value)| pair(key.as_str(), text(&value.to_string())))
-                .collect(),
-            ..Resource::default()
-        };
-        Ok(Self { resource, started_unix_ns, timeout: receiver.timeout, transport })
+        let sender =
+            Sender::new(target, METHOD).map_err(|error| OtlpError::Metrics(Box::new(error)))?;
+        let attributes = target.resource.iter().map(|(key, value)| pair(key, text(value)));
+        let resource = Resource { attributes: attributes.collect(), ..Resource::default() };
+        let json = target.receiver.protocol == Protocol::HttpJson;
+        Ok(Self { resource, started_unix_ns, json, sender })
     }
 
     /// Sends `families` as of `now_unix_ns`; tries once: the next period brings newer sums.
     pub async fn send(&self, families: &[Family], now_unix_ns: u64) -> Result<(), SendError> {
         let request = self.request(families, now_unix_ns);
-        let sent = async {
-            match &self.transport {
-                Transport::Grpc { client, metadata } => {
-                    let mut message = tonic::Request::new(request);
-                    *message.metadata_mut() = metadata.clone();
-                    let answer = client.clone().export(message).await;
-                    answer.map(drop).map_err(|status| SendError::Grpc(status.code()))
-                }
-                Transport::Http { client, receiver } => post(client, receiver, &request).await,
-            }
+        let body = if self.json {
+            serde_json::to_vec(&request).map_err(|error| SendError::Unreachable(error.into()))?
+        } else {
+            request.encode_to_vec()
         };
-        tokio::time::timeout(self.timeout, sent).await.unwrap_or(Err(SendError::Timeout))
+        self.sender.send(body.into()).await
     }
 
     fn request(&self, families: &[Family], now_unix_ns: u64) -> ExportMetricsServiceRequest {
         let times = Times { start: self.started_unix_ns, now: now_unix_ns };
         let scope = InstrumentationScope {
-            name: "sumun".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            name: super::SCOPE.to_owned(),
+            version: super::SCOPE_VERSION.to_owned(),
             ..InstrumentationScope::default()
         };
         let scope_metrics = ScopeMetrics {
@@ -129,28 +78,6 @@ impl MetricsSender {
         };
         ExportMetricsServiceRequest { resource_metrics: vec![resource_metrics] }
     }
-}
-
-async fn post(
-    client: &HyperClient<Connect>,
-    receiver: &Receiver,
-    request: &ExportMetricsServiceRequest,
-) -> Result<(), SendError> {
-    let unreachable =
-        |error: Box<dyn std::error::Error + Send + Sync>| SendError::Unreachable(error);
-    let (media, body) = if receiver.protocol == Protocol::HttpJson {
-        let json = serde_json::to_vec(request).map_err(|error| unreachable(error.into()))?;
-        ("application/json", json)
-    } else {
-        ("application/x-protobuf", request.encode_to_vec())
-    };
-    let mut message = Request::post(&receiver.endpoint)
-        .body(Bytes::from(body))
-        .map_err(|error| unreachable(error.into()))?;
-    *message.headers_mut() = receiver.header_map();
-    message.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(media));
-    let answer = client.send_bytes(message).await.map_err(unreachable)?;
-    if answer.status().is_success() { Ok(()) } else { Err(SendError::Http(answer.status())) }
 }
 
 #[derive(Clone, Copy)]

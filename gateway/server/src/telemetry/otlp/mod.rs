@@ -1,24 +1,31 @@
 //! Export by OTLP: spans and metrics leave the process here, on the background runtime.
 //!
-//! One task drains the cores' rings once a second (or when one is half full) and sends what it finds
-//! in batches; another sends every metric once a minute. Neither is ever waited for by the path: while
-//! a receiver is slow the rings fill, and what doesn't fit is counted. A batch that the receiver
-//! doesn't take after the exporter's retries is dropped and counted too.
+//! One task drains the cores' rings and hands batches to another that sends them, in the form that
+//! the receiver takes; a third sends every metric once a minute. None is ever waited for by the path,
+//! nor by the traces kept here: while a receiver is slow its queue fills, and what doesn't fit is
+//! counted, as is what the receiver doesn't take.
+//!
+//! Spans and metrics are written as the protocol has them, straight from what was measured: the SDK
+//! would have them built twice on the way.
 
 mod connect;
+mod form;
+mod json;
 pub mod metrics;
+mod protobuf;
+mod send;
 pub mod settings;
 mod span;
 mod trace;
 
-use opentelemetry::KeyValue;
 use opentelemetry_http::hyper::HyperClient;
-use opentelemetry_sdk::Resource;
 use sumun_policy::policy;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
-pub(super) use trace::{Flush, TaskEnds, TraceTask};
+pub(super) use form::Envelope;
+pub(super) use span::SpanEncoder;
+pub(super) use trace::{Batch, Export, Flush, export};
 
 use connect::Connect;
 use settings::{OtelSettings, Receiver};
@@ -37,12 +44,16 @@ pub enum OtlpError {
     Tls(#[source] rustls::Error),
 }
 
+/// Who says what is told (OTLP's instrumentation scope), and its version.
+const SCOPE: &str = "sumun";
+const SCOPE_VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A receiver, and what an exporter needs to reach it and to be told apart there.
 pub(super) struct Target<'a> {
-    pub(super) settings: &'a OtelSettings,
     pub(super) receiver: &'a Receiver,
     pub(super) tls: TlsConnector,
-    pub(super) instance: &'a str,
+    /// The process, see [`resource`].
+    pub(super) resource: &'a [(String, String)],
 }
 
 /// A channel for gRPC; it connects when it is first used. Call it within the runtime.
@@ -65,19 +76,21 @@ fn signed(number: u64) -> i64 {
 }
 
 /// The process as telemetry names it. `instance` tells gateways of one service apart.
-fn resource(target: &Target<'_>) -> Resource {
-    let attributes = target
-        .settings
-        .resource
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+pub(super) fn resource(settings: &OtelSettings, instance: &str) -> Vec<(String, String)> {
     let own = [
-        KeyValue::new("service.instance.id", target.instance.to_owned()),
-        KeyValue::new("telemetry.sdk.language", "rust"),
-        KeyValue::new("telemetry.sdk.name", "opentelemetry"),
+        ("service.instance.id", instance),
+        ("telemetry.sdk.language", "rust"),
+        ("telemetry.sdk.name", SCOPE),
+        ("telemetry.sdk.version", SCOPE_VERSION),
     ];
-    // The operator's attributes come last: they win.
-    Resource::builder_empty().with_attributes(own).with_attributes(attributes).build()
+    let mut attributes = settings.resource.clone();
+    for (key, value) in own {
+        // What the operator says wins.
+        if !attributes.iter().any(|(known, _)| known == key) {
+            attributes.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    attributes
 }
 
 #[cfg(test)]

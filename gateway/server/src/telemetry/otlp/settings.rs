@@ -28,6 +28,8 @@ pub struct OtelSettings {
     pub metrics_every: Duration,
     /// Which traces are kept.
     pub sampler: Sampler,
+    /// Which traces the admin page gets where none is exported, beside the callers' own.
+    pub unexported: Sampler,
     /// Attributes of this process: `service.name` and what `OTEL_RESOURCE_ATTRIBUTES` adds.
     pub resource: Vec<(String, String)>,
 }
@@ -142,7 +144,8 @@ impl OtelSettings {
             metrics: None,
             metrics_every: INTERVAL_DEFAULT,
             sampler: Sampler::pass_on(),
-            resource: Vec::new(),
+            unexported: Sampler::usual(),
+            resource: process(),
         }
     }
 
@@ -163,6 +166,7 @@ impl OtelSettings {
             metrics_every: milliseconds(&get, &["OTEL_METRIC_EXPORT_INTERVAL"])?
                 .unwrap_or(INTERVAL_DEFAULT),
             sampler: if traces.is_some() { sampler } else { Sampler::pass_on() },
+            unexported: sampler,
             traces,
             resource: resource(&get)?,
         })
@@ -246,13 +250,19 @@ fn resource(get: Lookup<'_>) -> Result<Vec<(String, String)>, OtelSettingsError>
         attributes.retain(|(key, _)| key != "service.name");
         attributes.push(("service.name".to_owned(), name));
     }
-    for (key, value) in [("service.name", "sumun"), ("service.version", env!("CARGO_PKG_VERSION"))]
-    {
-        if !attributes.iter().any(|(known, _)| known == key) {
-            attributes.push((key.to_owned(), value.to_owned()));
+    for (key, value) in process() {
+        if !attributes.iter().any(|(known, _)| *known == key) {
+            attributes.push((key, value));
         }
     }
     Ok(attributes)
+}
+
+/// What this process is where nobody says otherwise.
+fn process() -> Vec<(String, String)> {
+    [("service.name", "sumun"), ("service.version", env!("CARGO_PKG_VERSION"))]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// `key=value,key=value`; values are percent-decoded (W3C Baggage's form).

@@ -2,177 +2,178 @@
 //!
 //! Attributes by OpenTelemetry's semantic conventions for HTTP, and `sumun.*` for what was decided.
 
+use std::fmt::Display;
+use std::io::Write;
+
 use http::Version;
-use opentelemetry::trace::{
-    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
-};
-use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::super::families::split_address;
 use super::super::labels::cache_label;
 use super::super::record::{Attempt, ShedRecord};
 use super::super::spans::SpanRecord;
 use super::super::wall::Wall;
+use super::form::{Form, SpanHead, SpanKind};
+use super::signed;
 
-/// What every span of this process has in common.
-#[derive(Debug)]
-pub(super) struct SpanContextOf {
-    pub(super) wall: Wall,
-    pub(super) scheme: &'static str,
-    pub(super) scope: InstrumentationScope,
+/// OTLP's flags: it is known whether the parent is in another process.
+const PARENT_KNOWN: u32 = 0x100;
+
+/// OTLP's flags: the parent is in another process.
+const PARENT_REMOTE: u32 = 0x200;
+
+/// Longest text of an address: an IPv6 one that maps an IPv4 one.
+const ADDRESS_BYTES_MAX: usize = 45;
+
+/// Makes spans of records.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct SpanEncoder {
+    pub(in super::super) wall: Wall,
+    pub(in super::super) scheme: &'static str,
 }
 
-// === impl SpanContextOf ===
+// === impl SpanEncoder ===
 
-impl SpanContextOf {
-    /// Adds the record's spans to `batch`.
-    pub(super) fn encode(&self, record: &SpanRecord, batch: &mut Vec<SpanData>) {
-        batch.push(self.server(record));
+impl SpanEncoder {
+    /// Writes the record's spans.
+    pub(super) fn encode(&self, record: &SpanRecord, form: &mut impl Form) {
+        self.server(record, form);
         let attempts = record.attempts.iter().flatten();
         let last = attempts.clone().count().saturating_sub(1);
         for (index, attempt) in attempts.enumerate() {
-            batch.push(self.client(record, attempt, index, index == last));
+            self.client(record, attempt, index, index == last, form);
         }
     }
 
-    fn server(&self, record: &SpanRecord) -> SpanData {
-        let name = match record.route.as_ref().map(|route| route.name()) {
-            Some(route) if !route.is_empty() => format!("{} {route}", record.method).into(),
-            _ => record.method.into(),
-        };
-        let mut attributes = self.http_server(record);
-        sumun(record, &mut attributes);
+    fn server(&self, record: &SpanRecord, form: &mut impl Form) {
+        let parent_id = record.trace.parent_id;
+        let remote = if parent_id.is_some() { PARENT_REMOTE } else { 0 };
+        form.begin(&SpanHead {
+            trace_id: record.trace.trace_id,
+            span_id: record.trace.span_id,
+            parent_id,
+            flags: flags(record) | remote,
+            method: record.method,
+            route: record.route_name(),
+            kind: SpanKind::Server,
+            start_unix_ns: self.wall.unix_ns(record.started_ns),
+            end_unix_ns: self.wall.unix_ns(record.ended_ns),
+        });
+        self.http_server(record, form);
+        decided(record, form);
         let error = server_error(record);
-        attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
-        let parent = record.trace.parent_id;
-        SpanData {
-            span_context: context(record, record.trace.span_id),
-            parent_span_id: SpanId::from_bytes(parent.unwrap_or(0).to_be_bytes()),
-            parent_span_is_remote: parent.is_some(),
-            span_kind: SpanKind::Server,
-            name,
-            start_time: self.wall.at(record.started_ns),
-            end_time: self.wall.at(record.ended_ns),
-            attributes,
-            dropped_attributes_count: 0,
-            events: SpanEvents::default(),
-            links: SpanLinks::default(),
-            status: error.map_or(Status::Unset, Status::error),
-            instrumentation_scope: self.scope.clone(),
+        if let Some(error) = error {
+            form.text("error.type", error);
         }
+        form.end(error);
     }
 
-    fn http_server(&self, record: &SpanRecord) -> Vec<KeyValue> {
-        let mut attributes = Vec::with_capacity(24);
-        attributes.push(KeyValue::new("http.request.method", record.method));
-        attributes.push(KeyValue::new("url.scheme", self.scheme));
-        attributes.push(KeyValue::new("url.path", record.path.as_str().to_owned()));
-        attributes.push(KeyValue::new("client.address", record.peer.to_string()));
-        attributes.push(KeyValue::new("network.protocol.version", version(record.version)));
-        attributes
-            .push(KeyValue::new("http.request.body.size", super::signed(record.request_bytes)));
-        attributes
-            .push(KeyValue::new("http.response.body.size", super::signed(record.response_bytes)));
+    fn http_server(&self, record: &SpanRecord, form: &mut impl Form) {
+        form.text("http.request.method", record.method);
+        form.text("url.scheme", self.scheme);
+        form.text("url.path", record.path.as_str());
+        form.text("client.address", shown(&mut [0; ADDRESS_BYTES_MAX], record.peer));
+        form.text("network.protocol.version", version(record.version));
+        form.integer("http.request.body.size", signed(record.request_bytes));
+        form.integer("http.response.body.size", signed(record.response_bytes));
         if record.status != 0 {
-            attributes.push(KeyValue::new("http.response.status_code", i64::from(record.status)));
+            form.integer("http.response.status_code", record.status.into());
         }
-        if let Some(route) = record.route.as_ref().filter(|route| !route.name().is_empty()) {
-            attributes.push(KeyValue::new("http.route", route.name().to_owned()));
+        if let Some(route) = record.route_name() {
+            form.text("http.route", route);
         }
-        attributes
     }
 
-    fn client(&self, record: &SpanRecord, attempt: &Attempt, index: usize, last: bool) -> SpanData {
-        let (host, port) = split_address(&attempt.endpoint);
-        let mut attributes = vec![
-            KeyValue::new("http.request.method", record.method),
-            KeyValue::new("server.address", host.to_owned()),
-            KeyValue::new("url.path", record.path.as_str().to_owned()),
-        ];
-        attributes.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
-        if attempt.status != 0 {
-            attributes.push(KeyValue::new("http.response.status_code", i64::from(attempt.status)));
-        }
-        if index > 0 {
-            attributes
-                .push(KeyValue::new("http.request.resend_count", super::signed(index as u64)));
-        }
-        // A client calls every 4xx and 5xx an error (semantic conventions, span status).
-        let error = match (attempt.failed, attempt.status) {
-            (Some(code), _) => Some(code.as_str().to_owned()),
-            (None, status @ 400..) => Some(status.to_string()),
-            _ => None,
-        };
-        attributes.extend(error.clone().map(|error| KeyValue::new("error.type", error)));
+    fn client(
+        &self,
+        record: &SpanRecord,
+        attempt: &Attempt,
+        index: usize,
+        last: bool,
+        form: &mut impl Form,
+    ) {
         // The attempt that answered goes on until the answer's last byte.
         let head_ends = attempt.head_ns != 0 && (attempt.failed.is_some() || !last);
         let ended_ns = if head_ends { attempt.head_ns } else { record.ended_ns };
-        SpanData {
-            span_context: context(record, attempt.span_id),
-            parent_span_id: SpanId::from_bytes(record.trace.span_id.to_be_bytes()),
-            parent_span_is_remote: false,
-            span_kind: SpanKind::Client,
-            name: record.method.into(),
-            start_time: self.wall.at(attempt.started_ns),
-            end_time: self.wall.at(ended_ns),
-            attributes,
-            dropped_attributes_count: 0,
-            events: SpanEvents::default(),
-            links: SpanLinks::default(),
-            status: error.map_or(Status::Unset, Status::error),
-            instrumentation_scope: self.scope.clone(),
+        form.begin(&SpanHead {
+            trace_id: record.trace.trace_id,
+            span_id: attempt.span_id,
+            parent_id: Some(record.trace.span_id),
+            flags: flags(record),
+            method: record.method,
+            route: None,
+            kind: SpanKind::Client,
+            start_unix_ns: self.wall.unix_ns(attempt.started_ns),
+            end_unix_ns: self.wall.unix_ns(ended_ns),
+        });
+        let (host, port) = split_address(&attempt.endpoint);
+        form.text("http.request.method", record.method);
+        form.text("server.address", host);
+        if let Some(port) = port {
+            form.integer("server.port", port.into());
         }
+        form.text("url.path", record.path.as_str());
+        if attempt.status != 0 {
+            form.integer("http.response.status_code", attempt.status.into());
+        }
+        if index > 0 {
+            form.integer("http.request.resend_count", signed(index as u64));
+        }
+        // A client calls every 4xx and 5xx an error (semantic conventions, span status).
+        let mut status = itoa::Buffer::new();
+        let error = match (attempt.failed, attempt.status) {
+            (Some(code), _) => Some(code.as_str()),
+            (None, 400..) => Some(status.format(attempt.status)),
+            _ => None,
+        };
+        if let Some(error) = error {
+            form.text("error.type", error);
+        }
+        form.end(error);
     }
 }
 
-fn context(record: &SpanRecord, span_id: u64) -> SpanContext {
-    SpanContext::new(
-        TraceId::from_bytes(record.trace.trace_id.to_be_bytes()),
-        SpanId::from_bytes(span_id.to_be_bytes()),
-        if record.trace.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
-        false,
-        TraceState::default(),
-    )
+fn flags(record: &SpanRecord) -> u32 {
+    u32::from(record.trace.sampled) | PARENT_KNOWN
 }
 
 /// What was decided, and why.
-fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
-    attributes.push(KeyValue::new("sumun.policy.revision", super::signed(record.revision)));
-    // In shadow mode: what would have been, as the metrics have it.
-    let decision = if record.shadow.is_some() { "refuse" } else { record.verdict.decision() };
-    attributes.push(KeyValue::new("sumun.decision", decision));
-    if record.route.as_ref().is_some_and(|route| !route.name().is_empty()) {
-        attributes.push(KeyValue::new("sumun.class", record.class.as_str()));
-    }
+fn decided(record: &SpanRecord, form: &mut impl Form) {
+    let told = record.told();
+    form.integer("sumun.policy.revision", signed(record.revision));
+    form.text("sumun.decision", told.decision);
     if let Some(caller) = &record.caller {
-        attributes.push(KeyValue::new("sumun.caller", caller.to_string()));
+        form.text("sumun.caller", caller);
     }
     if let Some(result) = record.cache {
-        attributes.push(KeyValue::new("sumun.cache", cache_label(result)));
+        form.text("sumun.cache", cache_label(result));
     }
     if let Some(detail) = record.cache_detail {
-        attributes.push(KeyValue::new("sumun.cache.detail", detail));
+        form.text("sumun.cache.detail", detail);
     }
-    if let Some(function) = record.route.as_ref().and_then(|route| route.facts().function.clone()) {
-        attributes.push(KeyValue::new("sumun.function", function.as_str().to_owned()));
+    if let Some(reason) = told.reason {
+        form.text("sumun.reason", reason);
     }
-    if let Some(code) = record.refusal {
-        attributes.push(KeyValue::new("sumun.reason", code.as_str()));
+    if record.retry_after_ms != 0 {
+        form.integer("sumun.retry_after_ms", record.retry_after_ms.into());
     }
-    let Some(ShedRecord { code, signal, observed, threshold }) = record.shed.or(record.shadow)
-    else {
-        return;
-    };
-    if record.refusal.is_none() {
-        attributes.push(KeyValue::new("sumun.reason", code.as_str()));
+    if let Some(place) = &record.place {
+        form.text("sumun.class", record.class.as_str());
+        if let Some(function) = &place.function {
+            form.text("sumun.function", function.as_str());
+        }
+        // Where to look, where there is something to look for.
+        if told.reason.is_some() {
+            form.text("sumun.upstream", place.upstream.as_str());
+            form.text("sumun.policy.file", &place.file);
+        }
     }
-    if record.shed.is_none() {
-        attributes.push(KeyValue::new("sumun.mode", "shadow"));
+    let Some(ShedRecord { signal, observed, threshold, .. }) = told.limit else { return };
+    if told.shadow {
+        form.text("sumun.mode", "shadow");
     }
-    attributes.push(KeyValue::new("sumun.signal", signal));
-    attributes.push(KeyValue::new("sumun.observed", observed));
-    attributes.push(KeyValue::new("sumun.threshold", threshold));
+    form.text("sumun.signal", signal);
+    form.number("sumun.observed", observed);
+    form.number("sumun.threshold", threshold);
 }
 
 /// Why a call failed as seen from its caller; a 4xx is the caller's own (semantic conventions).
@@ -183,6 +184,15 @@ fn server_error(record: &SpanRecord) -> Option<&'static str> {
         _ if !record.complete => Some("incomplete"),
         _ => None,
     }
+}
+
+/// A short value as text, without allocating.
+fn shown(room: &mut [u8; ADDRESS_BYTES_MAX], value: impl Display) -> &str {
+    let mut rest = &mut room[..];
+    // An address fits; what would not is cut.
+    let _ = write!(rest, "{value}");
+    let written = ADDRESS_BYTES_MAX - rest.len();
+    std::str::from_utf8(&room[..written]).unwrap_or_default()
 }
 
 fn version(version: Version) -> &'static str {

@@ -1,3 +1,4 @@
+#[path = "../../../../../tests/harness/rotel.rs"]
 mod rotel;
 mod tls;
 

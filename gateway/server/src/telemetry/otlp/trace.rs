@@ -1,145 +1,170 @@
-//! The task that sends spans.
+//! The export of spans: batches in a short queue, and the task that sends them.
+//!
+//! Whoever makes batches never waits for the receiver: a batch that finds the queue full is dropped
+//! and counted, and so is one that the receiver doesn't take after [`TRIES_MAX`] tries.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::InstrumentationScope;
-use opentelemetry_otlp::{
-    Protocol as OtlpProtocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
-};
-use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
-use tonic::metadata::MetadataMap;
+use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::cells::Counter;
-use super::super::spans::SpanDrain;
-use super::super::wall::Wall;
+use super::form::{Envelope, Writer};
+use super::send::{SendError, Sender};
 use super::settings::Protocol;
-use super::span::SpanContextOf;
 use super::{OtlpError, Target};
 
-/// Calls in one batch; with attempts about 1,000 spans, 500 KiB encoded.
-const BATCH_CALLS: usize = 512;
+/// Batches that may wait for the receiver, each at most about 500 KiB: a second of 2,000 calls.
+const BATCHES_WAITING_MAX: usize = 4;
 
-/// Longest wait of a span for its batch.
-const EVERY: Duration = Duration::from_secs(1);
+/// Tries of one batch.
+const TRIES_MAX: u32 = 3;
+
+/// Pause before the second try; it doubles.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Most of what a batch begins with room for, bytes.
+const BYTES_USUAL_MAX: usize = 512 << 10;
+
+/// The gRPC method.
+const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Asks for everything to be sent now; answered when it was.
 pub(in super::super) type Flush = oneshot::Sender<()>;
 
-/// Drains the rings and sends.
-pub(in super::super) struct TraceTask {
-    exporter: SpanExporter,
-    common: SpanContextOf,
-    drains: Vec<SpanDrain>,
-    wake: Arc<Notify>,
-    flushes: mpsc::Receiver<Flush>,
+/// An encoded request.
+#[derive(Debug)]
+pub(in super::super) struct Batch {
+    bytes: Bytes,
+    /// Spans in it.
+    spans: u64,
+}
+
+/// Where batches are handed over.
+pub(in super::super) struct Export {
+    envelope: Envelope,
+    json: bool,
+    /// Size of the last batch.
+    bytes_last: usize,
+    queue: mpsc::Sender<Outgoing>,
+    dropped: Arc<Counter>,
+}
+
+enum Outgoing {
+    Batch(Batch),
+    Flush(Flush),
+}
+
+/// Sends batches, one after the other.
+pub(in super::super) struct SpanSender {
+    sender: Sender,
+    queue: mpsc::Receiver<Outgoing>,
     dropped: Arc<Counter>,
     failing: bool,
 }
 
-// === impl TraceTask ===
+/// Both ends of an export; what is lost is added to `dropped`. Call it within the runtime that the
+/// sender will run on.
+pub(in super::super) fn export(
+    target: &Target<'_>,
+    envelope: Envelope,
+    dropped: &Arc<Counter>,
+) -> Result<(Export, SpanSender), OtlpError> {
+    let sender = Sender::new(target, METHOD).map_err(|error| OtlpError::Traces(Box::new(error)))?;
+    let json = target.receiver.protocol == Protocol::HttpJson;
+    let (tx, rx) = mpsc::channel(BATCHES_WAITING_MAX);
+    let export = Export { envelope, json, bytes_last: 0, queue: tx, dropped: Arc::clone(dropped) };
+    let sender = SpanSender { sender, queue: rx, dropped: Arc::clone(dropped), failing: false };
+    Ok((export, sender))
+}
 
-impl TraceTask {
-    /// A task that is yet to run. Call it within the runtime it will run on.
-    pub(in super::super) fn new(
-        target: &Target<'_>,
-        wall: Wall,
-        scheme: &'static str,
-        ends: TaskEnds,
-    ) -> Result<Self, OtlpError> {
-        let mut exporter = exporter(target).map_err(OtlpError::Traces)?;
-        exporter.set_resource(&super::resource(target));
-        let scope =
-            InstrumentationScope::builder("sumun").with_version(env!("CARGO_PKG_VERSION")).build();
-        let TaskEnds { drains, wake, flushes, dropped } = ends;
-        let common = SpanContextOf { wall, scheme, scope };
-        Ok(Self { exporter, common, drains, wake, flushes, dropped, failing: false })
+// === impl Export ===
+
+impl Export {
+    /// Begins a batch.
+    pub(in super::super) fn writer(&self) -> Writer<'_> {
+        Writer::new(&self.envelope, self.json, self.bytes_last.min(BYTES_USUAL_MAX))
     }
 
-    /// Runs until telemetry is dropped.
+    /// Hands a batch over, or drops it where the receiver is too slow.
+    pub(in super::super) fn offer(&mut self, batch: Batch) {
+        self.bytes_last = batch.bytes.len();
+        if let Err(TrySendError::Full(lost) | TrySendError::Closed(lost)) =
+            self.queue.try_send(Outgoing::Batch(batch))
+            && let Outgoing::Batch(lost) = lost
+        {
+            self.dropped.add_shared(lost.spans);
+        }
+    }
+
+    /// Hands a batch over, waiting for its turn.
+    pub(in super::super) async fn hand(&mut self, batch: Batch) {
+        let spans = batch.spans;
+        if self.queue.send(Outgoing::Batch(batch)).await.is_err() {
+            self.dropped.add_shared(spans);
+        }
+    }
+
+    /// Has `flush` answered once everything that was handed over has been sent.
+    pub(in super::super) async fn flush(&mut self, flush: Flush) {
+        // Where the sender has ended, whoever asked learns it by the drop.
+        let _ = self.queue.send(Outgoing::Flush(flush)).await;
+    }
+}
+
+// === impl Batch ===
+
+impl Batch {
+    /// What was written, of so many spans.
+    pub(in super::super) fn new(writer: Writer<'_>, spans: u64) -> Self {
+        Self { bytes: writer.finish(), spans }
+    }
+}
+
+// === impl SpanSender ===
+
+impl SpanSender {
+    /// Runs until the other end is gone.
     pub(in super::super) async fn run(mut self) {
-        let mut tick = tokio::time::interval(EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                flush = self.flushes.recv() => {
-                    let Some(flush) = flush else { return };
-                    self.send_all().await;
+        while let Some(next) = self.queue.recv().await {
+            match next {
+                Outgoing::Batch(batch) => self.send(batch).await,
+                Outgoing::Flush(flush) => {
                     let _ = flush.send(()); // Whoever asked may have given up.
                 }
-                () = self.wake.notified() => self.send_all().await,
-                _ = tick.tick() => self.send_all().await,
             }
         }
     }
 
-    async fn send_all(&mut self) {
-        loop {
-            let batch = self.batch();
-            if batch.is_empty() {
-                return;
+    async fn send(&mut self, batch: Batch) {
+        let Batch { bytes, spans } = batch;
+        match self.tries(bytes).await {
+            Ok(()) if self.failing => {
+                self.failing = false;
+                tracing::info!("the receiver of traces takes spans again");
             }
-            let spans = batch.len() as u64;
-            match self.exporter.export(batch).await {
-                Ok(()) if self.failing => {
-                    self.failing = false;
-                    tracing::info!("the receiver of traces takes spans again");
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    self.dropped.add_shared(spans);
-                    if !self.failing {
-                        self.failing = true;
-                        tracing::warn!(%error, spans, "the receiver of traces takes no spans");
-                    }
+            Ok(()) => {}
+            Err(error) => {
+                self.dropped.add_shared(spans);
+                if !self.failing {
+                    self.failing = true;
+                    tracing::warn!(%error, spans, "the receiver of traces takes no spans");
                 }
             }
         }
     }
 
-    /// One batch from all rings, each with the same share.
-    fn batch(&mut self) -> Vec<SpanData> {
-        let mut batch = Vec::new();
-        let share = BATCH_CALLS.div_ceil(self.drains.len().max(1));
-        for drain in &self.drains {
-            drain.drain(share).for_each(|record| self.common.encode(&record, &mut batch));
+    async fn tries(&self, bytes: Bytes) -> Result<(), SendError> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES_MAX {
+            match self.sender.send(bytes.clone()).await {
+                Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
+                outcome => return outcome,
+            }
+            pause *= 2;
         }
-        batch
+        self.sender.send(bytes).await
     }
-}
-
-/// What connects the task with the cores.
-pub(in super::super) struct TaskEnds {
-    pub(in super::super) drains: Vec<SpanDrain>,
-    pub(in super::super) wake: Arc<Notify>,
-    pub(in super::super) flushes: mpsc::Receiver<Flush>,
-    pub(in super::super) dropped: Arc<Counter>,
-}
-
-fn exporter(target: &Target<'_>) -> Result<SpanExporter, Box<dyn std::error::Error + Send + Sync>> {
-    let receiver = target.receiver;
-    let protocol = match receiver.protocol {
-        Protocol::Grpc => {
-            let exporter = SpanExporter::builder()
-                .with_tonic()
-                .with_channel(super::channel(target)?)
-                .with_timeout(receiver.timeout)
-                .with_metadata(MetadataMap::from_headers(receiver.header_map()))
-                .build()?;
-            return Ok(exporter);
-        }
-        Protocol::HttpProtobuf => OtlpProtocol::HttpBinary,
-        Protocol::HttpJson => OtlpProtocol::HttpJson,
-    };
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_http_client(super::client(target))
-        .with_protocol(protocol)
-        .with_endpoint(&receiver.endpoint)
-        .with_timeout(receiver.timeout)
-        .with_headers(receiver.headers.clone())
-        .build()?;
-    Ok(exporter)
 }

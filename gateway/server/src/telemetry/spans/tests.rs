@@ -1,9 +1,10 @@
 use super::super::fixture::{MS, call, refused, route};
+use super::super::meters::RouteMeters;
 use super::*;
 use sumun_policy::policy::Mode;
 
 fn ends() -> (SpanRing, SpanDrain) {
-    ring(0, Arc::new(Notify::new()))
+    ring(0, Arc::new(Notify::new()), Intake::exported())
 }
 
 fn sampled() -> CallRecord {
@@ -65,13 +66,43 @@ fn notable_calls_are_bounded_by_core_and_route_and_the_rest_is_counted() {
 }
 
 #[test]
+fn calls_without_a_route_leave_room_for_the_others() {
+    let (ring, drain) = ends();
+    for _ in 0..1000 {
+        ring.offer(&refused(None, Code::RouteUnknown));
+    }
+    assert_eq!(drain.drain(2000).count() as u64, NOTABLE_PER_ROUTE);
+    let mail = Arc::new(RouteMeters::new(Some(&route("mail", Mode::Enforce)), 1));
+    ring.offer(&refused(Some(&mail), Code::RpsOver));
+    assert_eq!(drain.drain(10).count(), 1);
+}
+
+#[test]
+fn where_nothing_is_exported_some_of_the_sampled_calls_are_kept_each_second() {
+    let all = Sampler::new(Some("always_on"), None).unwrap();
+    for (sampler, record) in [(all, call(None)), (Sampler::pass_on(), sampled())] {
+        let (ring, drain) = ring(0, Arc::new(Notify::new()), Intake::local(sampler));
+        for _ in 0..1000 {
+            ring.offer(&record);
+        }
+        assert_eq!(drain.drain(2000).count() as u64, SAMPLED_PER_CORE);
+        assert_eq!(drain.state().dropped.get(), 0, "they were not to be kept");
+        ring.offer(&CallRecord { ended_ns: record.ended_ns + 1000 * MS, ..record.clone() });
+        assert_eq!(drain.drain(10).count(), 1);
+    }
+    let (ring, drain) = ring(0, Arc::new(Notify::new()), Intake::local(Sampler::pass_on()));
+    ring.offer(&call(None));
+    assert_eq!(drain.drain(10).count(), 0, "nobody sampled it");
+}
+
+#[test]
 fn a_full_ring_drops_and_counts_spans() {
     let (ring, drain) = ends();
-    for _ in 0..RING_RECORDS + 10 {
+    for _ in 0..EXPORTED_RECORDS + 10 {
         ring.offer(&sampled());
     }
     assert_eq!(drain.state().dropped.get(), 20, "each has a CLIENT span too");
-    assert_eq!(drain.drain(usize::MAX).count(), RING_RECORDS);
+    assert_eq!(drain.drain(usize::MAX).count(), EXPORTED_RECORDS);
     ring.offer(&sampled());
     assert_eq!(drain.drain(10).count(), 1, "there is room again");
 }
@@ -79,8 +110,8 @@ fn a_full_ring_drops_and_counts_spans() {
 #[tokio::test]
 async fn the_task_is_woken_when_a_ring_is_half_full() {
     let wake = Arc::new(Notify::new());
-    let (ring, _drain) = ring(0, Arc::clone(&wake));
-    for _ in 0..RING_RECORDS / 2 {
+    let (ring, _drain) = ring(0, Arc::clone(&wake), Intake::exported());
+    for _ in 0..EXPORTED_RECORDS / 2 {
         ring.offer(&sampled());
     }
     let woken = tokio::time::timeout(std::time::Duration::from_secs(5), wake.notified());

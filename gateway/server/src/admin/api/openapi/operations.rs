@@ -3,7 +3,9 @@
 use http::Method;
 
 use super::document::{Operation, Shapes};
-use crate::admin::api::{cache, concurrency, events, live, policies, preview, revisions, session};
+use crate::admin::api::{
+    cache, concurrency, events, live, policies, preview, revisions, session, traces,
+};
 
 const YAML: &str = "application/yaml";
 
@@ -30,6 +32,7 @@ pub(super) fn operations(shapes: &mut Shapes) -> Vec<Operation> {
     all.extend(of_now(shapes));
     all.extend(of_functions(shapes));
     all.extend(of_the_cache(shapes));
+    all.extend(of_traces(shapes));
     all.extend(of_policies(shapes));
     all.extend(of_the_past(shapes));
     all
@@ -106,6 +109,16 @@ fn of_the_cache(shapes: &mut Shapes) -> [Operation; 2] {
             .changes()
             .fault(404, "not_found")
             .looks(),
+    ]
+}
+
+fn of_traces(shapes: &mut Shapes) -> [Operation; 2] {
+    [
+        get("/v1/traces", "Recent calls that were refused, slow or failed, and some of the rest.")
+            .query::<traces::Which>()
+            .json::<traces::List>(shapes, 200),
+        get("/v1/traces/{trace_id}", "One trace as OTLP JSON (`ExportTraceServiceRequest`).")
+            .json::<serde_json::Value>(shapes, 200),
     ]
 }
 

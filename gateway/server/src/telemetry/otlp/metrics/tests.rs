@@ -12,7 +12,8 @@ fn sender() -> MetricsSender {
     .unwrap();
     let receiver = settings.metrics.as_ref().unwrap();
     let tls = tls_connector().unwrap();
-    let target = Target { settings: &settings, receiver, tls, instance: "instance" };
+    let resource = super::super::resource(&settings, "instance");
+    let target = Target { receiver, tls, resource: &resource };
     MetricsSender::new(&target, 1).unwrap()
 }
 
