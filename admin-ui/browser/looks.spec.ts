@@ -26,7 +26,9 @@ async function look(page: Page, name: string): Promise<void> {
 }
 
 async function keep(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: `${OUT}/screens/${name}.png`, fullPage: true, animations: "disabled" });
+  // A dialog stands in the window, not on the page.
+  const fullPage = (await page.locator("dialog[open]").count()) === 0;
+  await page.screenshot({ path: `${OUT}/screens/${name}.png`, fullPage, animations: "disabled" });
 }
 
 /** A gateway in the middle of its day: calls in flight, from the cache, refused, counted in shadow. */
@@ -50,6 +52,8 @@ for (const { path, ready } of SCREENS) {
     const gateway = await busy(start, upstream);
     await open(gateway, `/${path.replace("history/1", "history/2")}`);
     await ready(page);
+    if (name === "traces") await page.getByRole("listitem").filter({ hasText: "429" }).first().getByRole("link").click();
+    if (name === "traces") await expect(page.getByRole("region", { name: /^Refused/ })).toBeVisible();
     await look(page, name);
     await page.setViewportSize({ width: 375, height: 800 });
     await keep(page, `${name}-narrow`);

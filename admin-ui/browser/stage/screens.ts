@@ -21,6 +21,11 @@ export const SCREENS: Place[] = [
   },
   { path: "capacity", ready: row("mail-receive") },
   { path: "cache", ready: row("mail-list") },
+  {
+    path: "traces",
+    // By no word of it: it is read in two languages.
+    ready: async (page) => expect(page.locator("main form select").first()).toBeVisible(),
+  },
   { path: "history/1", ready: async (page) => expect(page.getByRole("heading", { level: 2 })).toHaveText(/[12]/) },
   { path: "system", ready: row("mailbox") },
 ];
