@@ -7,11 +7,15 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { rewrite } from "./stage/editor";
 import type { Gateway } from "./stage/gateway";
+import { sideways } from "./stage/guard";
 import { OUT } from "./stage/places";
 import { long, mail, tight } from "./stage/policies";
 import { SCREENS } from "./stage/screens";
 import { expect, test } from "./stage/test";
 import type { Upstream } from "./stage/upstream";
+
+/** Less of a layout shift is no jump: a figure at the right of its column that gains a digit begins further left. */
+const SHIFT_MIN = 0.001;
 
 /** Looks at the page in both themes, and keeps a picture of each. */
 async function look(page: Page, name: string): Promise<void> {
@@ -20,12 +24,15 @@ async function look(page: Page, name: string): Promise<void> {
     const { violations } = await new AxeBuilder({ page }).analyze();
     const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
     expect(told, `axe: ${name}, ${theme}`).toEqual([]);
+    expect(await sideways(page), name).toEqual([]);
     await keep(page, `${name}-${theme}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
 }
 
 async function keep(page: Page, name: string): Promise<void> {
+  // What measures itself, as the editor does, has drawn itself anew after the next frame.
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   // A dialog stands in the window, not on the page.
   const fullPage = (await page.locator("dialog[open]").count()) === 0;
   await page.screenshot({ path: `${OUT}/screens/${name}.png`, fullPage, animations: "disabled" });
@@ -137,13 +144,13 @@ test("nothing jumps while figures come", async ({ page, upstream, start, open })
   await open(gateway, "/now");
   const row = page.getByRole("row").filter({ hasText: "mail-read" });
   await expect(row).toBeVisible();
-  await page.evaluate(() => {
+  await page.evaluate((least) => {
     const seen = ((globalThis as unknown as { shifts: string[] }).shifts = []) as string[];
     new PerformanceObserver((list) => {
       for (const shift of list.getEntries() as (PerformanceEntry & { value: number; sources?: { node: Node | null }[] })[])
-        seen.push(`${shift.value.toFixed(4)} ${shift.sources?.map(({ node }) => (node as Element | null)?.textContent?.trim().slice(0, 60)).join(" | ")}`);
+        if (shift.value >= least) seen.push(`${shift.value.toFixed(4)} ${shift.sources?.map(({ node }) => (node as Element | null)?.textContent?.trim().slice(0, 60)).join(" | ")}`);
     }).observe({ type: "layout-shift" });
-  });
+  }, SHIFT_MIN);
   for (let round = 1; round <= 4; round += 1) {
     await gateway.calls(7, "/mail/read/1");
     await expect(row).toContainText(String(7 * round));

@@ -25,7 +25,7 @@ test("a call that was refused for its rate is found, with the decision and the t
   await expect(page).toHaveURL(/\/traces\/[0-9a-f]{32}\?kind=refused&status=429$/);
 
   const card = page.getByRole("region", { name: "Refused: requests per second are used up" });
-  await expect(card).toContainText(/requests per second [\d.]+ > 1/);
+  await expect(card).toContainText(/requests per second [\d.]+ (>|of) 1/);
   await expect(card.getByRole("link", { name: "feed.yaml" })).toHaveAttribute("href", "/policies?file=feed.yaml");
   await expect(card.getByRole("link", { name: "revision 1" })).toHaveAttribute("href", "/history/1");
   await expect(card).toContainText("bulk");

@@ -34,9 +34,11 @@ export class Guard {
   }
 }
 
-/** Whether the page can be scrolled sideways, and by what it is widened. */
+/** Whether the page or its dialog can be scrolled sideways, and by what it is widened. */
 export async function sideways(page: Page): Promise<string[]> {
   return page.evaluate(() => {
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog !== null && dialog.scrollWidth > dialog.clientWidth) return [`the dialog is ${dialog.scrollWidth} wide of ${dialog.clientWidth}`];
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
     // What stands in a box that scrolls or clips by itself does not widen the page.

@@ -4,7 +4,7 @@
 const PAUSE_MS = 20;
 
 /** Longest wait: a bound for a busy machine. */
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 30_000;
 
 /** Asks until there is an answer that is neither null nor undefined nor false; says what it waited for if there is none. */
 export async function until<T>(what: string, ask: () => T | Promise<T>): Promise<NonNullable<T>> {
