@@ -19,7 +19,7 @@ const en = {
     system: "System",
   },
   screenFailed: "This screen could not be loaded. Reload the page: the gateway may have been updated.",
-  themeLabel: "Theme",
+  appearance: "Theme",
   theme: (theme: "light" | "dark" | "system") => ({ light: "Light", dark: "Dark", system: "Auto" })[theme],
   roles: { viewer: "viewer", editor: "editor", admin: "admin" },
   readOnly: "read-only",

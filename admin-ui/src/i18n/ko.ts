@@ -21,7 +21,7 @@ const ko: Texts = {
     system: "시스템",
   },
   screenFailed: "화면을 불러오지 못했습니다. 게이트웨이가 업데이트되었을 수 있으니 페이지를 새로 고치세요.",
-  themeLabel: "테마",
+  appearance: "테마",
   theme: (theme) => ({ light: "밝게", dark: "어둡게", system: "자동" })[theme],
   roles: { viewer: "열람자", editor: "편집자", admin: "관리자" },
   readOnly: "읽기 전용",
