@@ -7,7 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of the bench")]
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use sumun::refusal::{Code, Refusal};
 use sumun::screen::{HeadLimits, RequestScreen};
 use sumun::settings::{AccessLogFormat, AccessLogSettings, RecordingSettings};
 use sumun::store::{Asked, Cache, Now, Recalled};
+use sumun::telemetry::gauges::{Gauges, LiveState};
 use sumun::telemetry::otlp::settings::OtelSettings;
 use sumun::telemetry::record::{Attempt, CallRecord, Trace};
 use sumun::telemetry::traceparent::Parent;
@@ -36,6 +38,7 @@ use sumun_engine::rate::{Bucket, Rate};
 use sumun_engine::replay::{self, Left, Under, Verdict, play};
 use sumun_engine::{Live, Moment, Route, Snapshot};
 use sumun_policy::policy::Class;
+use tokio::runtime::Runtime;
 
 /// The gateway's own allocator: it is part of what a call costs.
 #[global_allocator]
@@ -59,6 +62,7 @@ const STAGES: &[Stage] = &[
     ("reserve", reserve),
     ("render a 429", refusal),
     ("settle", settle),
+    ("settle and export a sampled call", export),
     ("record a call", record),
     ("replay a call", replay),
 ];
@@ -147,17 +151,27 @@ fn moment(call: u64) -> Moment {
     Moment::from_nanos(1 + call * CALL_NS)
 }
 
-/// A worker's end of telemetry, and the limited route as that worker sees it.
-fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn telemetry(otel: OtelSettings, runtime: &Runtime) -> Arc<Telemetry> {
     let settings = TelemetrySettings {
         access_log: AccessLogSettings { format: AccessLogFormat::Off, to: None },
         cores: 1,
         scheme: "http",
-        otel: OtelSettings::off(),
+        otel,
         clock: Clock::start(),
     };
-    let telemetry = Telemetry::build(settings, runtime.handle()).unwrap();
+    Telemetry::build(settings, runtime.handle()).unwrap()
+}
+
+/// A worker's end of telemetry, and the limited route as that worker sees it.
+fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
+    worker_of(&telemetry(OtelSettings::off(), &runtime()))
+}
+
+fn worker_of(telemetry: &Arc<Telemetry>) -> (CoreTelemetry, Rc<RoutePlan>) {
     let snapshot = Arc::new(compiled(0));
     let meters = snapshot.routes().iter().map(|route| telemetry.route(&route.policy)).collect();
     let plan =
@@ -168,7 +182,9 @@ fn worker() -> (CoreTelemetry, Rc<RoutePlan>) {
 }
 
 fn trace() -> Trace {
-    Trace { trace_id: 0x5bd0_66fc, span_id: 0x1f3a, parent_id: None, sampled: false }
+    // One that nobody samples.
+    let trace_id = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+    Trace { trace_id, span_id: 0x1f3a, parent_id: None, sampled: false }
 }
 
 /// What a future gives that never waits.
@@ -288,6 +304,70 @@ fn refusal(count: u64) {
 
 fn settle(count: u64) {
     let (telemetry, plan) = worker();
+    let record = forwarded(&plan);
+    for _ in 0..count {
+        telemetry.settle(black_box(&record));
+    }
+}
+
+/// With everything that follows, up to the receiver's socket: two spans a call.
+fn export(count: u64) {
+    const FLUSH_EVERY: u64 = 500;
+    let receiver = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("http://{}", receiver.local_addr().unwrap());
+    std::thread::spawn(move || receiver.incoming().for_each(|stream| take_all(stream.unwrap())));
+    let otel = OtelSettings::read(&|name| match name {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" => Some(endpoint.clone()),
+        _ => None,
+    });
+    let runtime = runtime();
+    let telemetry = telemetry(otel.unwrap(), &runtime);
+    let (core, plan) = worker_of(&telemetry);
+    let mut record = forwarded(&plan);
+    record.trace.sampled = true;
+    for call in 1..=count {
+        core.settle(black_box(&record));
+        if call % FLUSH_EVERY == 0 {
+            runtime.block_on(telemetry.flush(Duration::from_mins(1)));
+        }
+    }
+    let text = telemetry.prometheus(&Nothing);
+    assert!(text.contains("sumun_spans_dropped_total 0"), "{text}");
+}
+
+/// Takes every request of a connection and says so.
+fn take_all(mut stream: TcpStream) {
+    let mut bytes = vec![0; 1 << 20];
+    let mut filled = 0;
+    loop {
+        let read = stream.read(&mut bytes[filled..]).unwrap_or(0);
+        if read == 0 {
+            return;
+        }
+        filled += read;
+        let end = bytes[..filled].windows(4).position(|four| four == b"\r\n\r\n");
+        let Some(end) = end else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+        if filled == end + 4 + length {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            filled = 0;
+        }
+    }
+}
+
+/// A gateway of which nothing is to be told.
+struct Nothing;
+
+impl Gauges for Nothing {
+    fn read(&self) -> LiveState {
+        LiveState::default()
+    }
+}
+
+/// A call that was forwarded and answered.
+fn forwarded(plan: &RoutePlan) -> CallRecord {
     let started_ns = 1_000_000_000;
     let attempt = Attempt {
         span_id: 7,
@@ -325,9 +405,7 @@ fn settle(count: u64) {
         revision: 1,
     };
     assert_eq!(Duration::from_nanos(record.ended_ns - record.started_ns).as_micros(), 500);
-    for _ in 0..count {
-        telemetry.settle(black_box(&record));
-    }
+    record
 }
 
 /// A gateway that records, and what it records of a route.

@@ -1,7 +1,7 @@
 //! The API's document against the running gateway: what is answered has the shape that is told.
 
 use serde_json::Value;
-use sumun_tests::{Sumun, Upstream};
+use sumun_tests::{DEADLINE, Sumun, Upstream, eventually};
 
 use crate::policies;
 
@@ -158,7 +158,17 @@ async fn what_a_running_gateway_answers_has_the_shape_that_its_document_tells() 
     let refused = sumun.admin("PUT", path, &[put, any], b"version: 9\n").await;
     assert_eq!(refused.status, 422);
     hold(&document, "put", "/api/v1/policies/{file}", 422, &refused.json());
-    let names = [("{name}", "fn"), ("{id}", "2"), ("{file}", "policy.yaml")];
+    let trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace_id}-00f067aa0ba902b7-01");
+    sumun.call("GET", "/", &[("traceparent", &parent)], b"").await;
+    let path = format!("/api/v1/traces/{trace_id}");
+    eventually("the sampled call is kept", DEADLINE, async || {
+        let answer = sumun.admin("GET", &path, &[], b"").await;
+        if answer.status == 200 { Ok(()) } else { Err(answer.status) }
+    })
+    .await;
+    let names =
+        [("{name}", "fn"), ("{trace_id}", trace_id), ("{id}", "2"), ("{file}", "policy.yaml")];
     let mut held = 0;
     for (template, methods) in document["paths"].as_object().expect("paths") {
         let content = &methods["get"]["responses"]["200"]["content"];

@@ -71,7 +71,7 @@ async fn goes_on_by(protocol: &str, rotel: &Rotel, port: u16) {
     let server = spans[0]["spanId"].as_str().expect("an id");
     let text = rotel.wait_for(&[&service, TRACE_ID, CALLERS_SPAN, server, client]);
     assert!(text.contains("/traced") && !text.contains("secret"), "the query stays out of it");
-    assert_eq!(sumun.metric("sumun_spans_dropped_total").await, 0.0);
+    assert!(sumun.metric("sumun_spans_dropped_total").await < 1.0);
 }
 
 #[tokio::test]
@@ -182,5 +182,5 @@ async fn traces_are_bounded_and_what_is_forgotten_is_counted() {
     .await;
     let metrics = sumun.metrics().await;
     assert!(metrics.sum("sumun_traces_kept{kind=\"refused\"}") >= 1.0);
-    assert_eq!(metrics.sum("sumun_spans_dropped_total"), 0.0, "nothing was to be exported");
+    assert!(metrics.sum("sumun_spans_dropped_total") < 1.0, "nothing was to be exported");
 }

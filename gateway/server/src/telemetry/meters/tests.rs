@@ -1,4 +1,4 @@
-use super::super::fixture::{MS, call, name, refused, route, shed};
+use super::super::fixture::{MS, call, refused, route, shed};
 use super::*;
 
 fn meters(mode: Mode) -> Arc<RouteMeters> {

@@ -21,7 +21,7 @@ pub(super) fn opening(attributes: &[(String, String)]) -> String {
     let pairs = attributes
         .iter()
         .map(|(key, value)| serde_json::json!({"key": key, "value": {"stringValue": value}}));
-    let pairs = serde_json::Value::from_iter(pairs);
+    let pairs: serde_json::Value = pairs.collect();
     let scope = serde_json::json!({"name": super::SCOPE, "version": super::SCOPE_VERSION});
     format!(
         "{{\"resourceSpans\":[{{\"resource\":{{\"attributes\":{pairs}}},\

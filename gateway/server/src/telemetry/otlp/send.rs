@@ -29,7 +29,7 @@ pub(super) struct Sender {
 #[derive(Debug)]
 enum Transport {
     Grpc { channel: Channel, method: PathAndQuery, metadata: MetadataMap },
-    Http { client: HyperClient<Connect>, receiver: Receiver },
+    Http { client: Box<HyperClient<Connect>>, receiver: Receiver },
 }
 
 /// The receiver did not take a request.
@@ -65,7 +65,8 @@ impl Sender {
                 metadata: MetadataMap::from_headers(receiver.header_map()),
             },
             Protocol::HttpProtobuf | Protocol::HttpJson => {
-                Transport::Http { client: super::client(target), receiver: receiver.clone() }
+                let client = Box::new(super::client(target));
+                Transport::Http { client, receiver: receiver.clone() }
             }
         };
         Ok(Self { timeout: receiver.timeout, transport })
