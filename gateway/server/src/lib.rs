@@ -13,6 +13,7 @@ pub mod upstream;
 // What it passes along.
 pub mod authority;
 pub mod body;
+pub mod forwarded;
 pub mod headers;
 pub mod hex;
 

@@ -118,6 +118,13 @@ impl Errand {
     }
 }
 
+impl Errand {
+    /// Whether the answer, or what it says of a stored one, may be stored for others.
+    pub fn may_store(&self) -> bool {
+        matches!(self.task, Task::Fetch(_) | Task::Head(..))
+    }
+}
+
 impl Task {
     /// The header fields that belong to the key.
     fn keyed(&self) -> &[HeaderName] {

@@ -98,6 +98,9 @@ pub struct Asked<'a> {
     pub scheme: &'a str,
     /// Host and port, lower case, the scheme's default port removed.
     pub authority: &'a str,
+    /// Where scheme and authority are those that a trusted proxy told: the authority that the call
+    /// itself names, in the same form. It and what else the proxy tells belong to the key.
+    pub fronted: Option<&'a str>,
     /// Path and query as forwarded.
     pub path_and_query: &'a str,
     /// Its headers as the client sent them.

@@ -65,7 +65,7 @@ impl Cache {
         if let Some(errand) = self.bypass(asked, rules) {
             return Some(Recalled::Forward(errand));
         }
-        let key = Key::new(asked.resource(), asked.headers, &rules.key);
+        let key = Key::new(asked, &rules.key);
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         match self.find(&call, now) {
             Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
@@ -89,7 +89,7 @@ impl Cache {
         if let Some(errand) = self.bypass(asked, rules) {
             return Recalled::Forward(errand);
         }
-        let key = Key::new(asked.resource(), asked.headers, &rules.key);
+        let key = Key::new(asked, &rules.key);
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         let found = self.find(&call, now);
         let found = match found {

@@ -188,6 +188,7 @@ pub(crate) fn asked<'a>(method: &'a Method, path: &'a str, headers: &'a HeaderMa
         method,
         scheme: "http",
         authority: "items.internal",
+        fronted: None,
         path_and_query: path,
         headers,
         has_body: false,
