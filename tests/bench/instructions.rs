@@ -315,6 +315,7 @@ fn settle(count: u64) {
         shed: None,
         shadow: None,
         cache: None,
+        cache_fwd: None,
         cache_detail: None,
         attempts: [Some(attempt), None],
         request_bytes: 0,

@@ -125,6 +125,7 @@ impl Call {
             shed: None,
             shadow: None,
             cache: None,
+            cache_fwd: None,
             cache_detail: None,
             attempts: [None, None],
             request_bytes: 0,
@@ -186,6 +187,7 @@ impl Call {
     pub fn note(&mut self, outcome: Outcome) {
         let record = &mut self.settlement.record;
         record.cache = Some(outcome.result);
+        record.cache_fwd = outcome.fwd;
         record.cache_detail = outcome.detail;
     }
 
