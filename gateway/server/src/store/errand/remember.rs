@@ -15,6 +15,7 @@ use super::super::answer::{answer, is_conditional};
 use super::super::entry::{CACHE_STATUS, Draft, Variant};
 use super::super::filling::Collected;
 use super::super::flight::Sketch;
+use super::super::redis::SAID_STALE_NS_MAX;
 use super::super::status::{Forwarded, OTHER_TAG, Status};
 use super::super::{Now, Outcome, StandIn, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use super::collect::{collect, conditional};
@@ -96,6 +97,7 @@ impl Question {
             values: vary.values(&self.headers),
             verbatim: vary.verbatim(&self.headers),
             vary,
+            stale_for_ns: terms.stale_for_ns(&self.rules, SAID_STALE_NS_MAX),
             terms,
             labels: Labels::read(&head, self.key.origin()),
             status,

@@ -9,7 +9,7 @@ use sumun_engine::freshness::{Labels, Reason, Received, Vary, Verdict, assess, s
 use super::super::answer::answer;
 use super::super::entry::{Draft, Variant};
 use super::super::flight::Lead;
-use super::super::redis::Found as Shared;
+use super::super::redis::{Found as Shared, SAID_STALE_NS_MAX};
 use super::super::status::Status;
 use super::super::{Cache, Now, Recalled};
 use super::{Call, Found};
@@ -115,6 +115,7 @@ impl Call<'_> {
             values: entry.values.into_vec(),
             verbatim: vary.verbatim(request),
             vary,
+            stale_for_ns: terms.stale_for_ns(self.rules, SAID_STALE_NS_MAX),
             terms,
             labels: Labels::read(&entry.head, self.key.origin()),
             status: entry.status,

@@ -116,7 +116,7 @@ async fn what_is_none_of_the_stores_business() {
 #[tokio::test]
 async fn what_is_served_stale() {
     let window = Some(std::time::Duration::from_mins(1));
-    let stale = |rules| async {
+    let stale = async |rules: policy::Cache| {
         let kit = Kit::with(rules);
         kit.get(&[], response(200, &[FRESH], "a")).await;
         kit.pass(70);
