@@ -95,10 +95,12 @@ pub(crate) fn sweep(folder: &Path, is_ours: impl Fn(&str) -> bool) {
 /// NAME and PID of `.NAME.PID.new`.
 fn written_aside(name: &str) -> Option<(&str, Pid)> {
     let (of, digits) = name.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?;
-    let pid: i32 = digits.parse().ok()?;
     // As it is written: no sign, no zeros in front.
     let is_plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    (is_plain && !of.is_empty()).then_some((of, Pid::from_raw(pid)?))
+    if of.is_empty() || !is_plain {
+        return None;
+    }
+    Some((of, Pid::from_raw(digits.parse().ok()?)?))
 }
 
 /// Whether another process of this number runs. What bears our own number was left by an earlier

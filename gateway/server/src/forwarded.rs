@@ -65,11 +65,8 @@ impl Front {
 }
 
 fn is_tls(scheme: &[u8]) -> Option<bool> {
-    match scheme {
-        scheme if scheme.eq_ignore_ascii_case(b"https") => Some(true),
-        scheme if scheme.eq_ignore_ascii_case(b"http") => Some(false),
-        _ => None,
-    }
+    let is = |known: &[u8]| scheme.eq_ignore_ascii_case(known);
+    if is(b"https") { Some(true) } else { is(b"http").then_some(false) }
 }
 
 fn first_member(list: &[u8]) -> &[u8] {

@@ -95,6 +95,11 @@ impl Errand {
         Status::Forwarded(self.why).outcome(self.result)
     }
 
+    /// Whether the answer, or what it says of a stored one, may be stored for others.
+    pub fn may_store(&self) -> bool {
+        matches!(self.task, Task::Fetch(_) | Task::Head(..))
+    }
+
     /// Makes the forwarded head ask what the store needs to know: the stored answer's validators
     /// for a revalidation, and no conditions of the client where the whole answer is to be stored.
     ///
@@ -115,13 +120,6 @@ impl Errand {
         if let Some(modified) = stored.origin_modified() {
             headers.insert(IF_MODIFIED_SINCE, modified.clone());
         }
-    }
-}
-
-impl Errand {
-    /// Whether the answer, or what it says of a stored one, may be stored for others.
-    pub fn may_store(&self) -> bool {
-        matches!(self.task, Task::Fetch(_) | Task::Head(..))
     }
 }
 
