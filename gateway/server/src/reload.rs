@@ -23,9 +23,9 @@ use parking_lot::RwLock;
 use sumun_policy::{Policy, Problem};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::files;
 use self::history::{Author, History, Origin};
 use self::revert::Reverts;
+use crate::files;
 pub use change::{Change, Expected, Refused, Written};
 pub use folder::{Files, file_name_allowed, tag};
 pub(crate) use folder::{read as read_folder, read_file};

@@ -209,7 +209,8 @@ proptest! {
 #[test]
 fn the_longest_window_says_how_long_an_answer_may_be_of_use() {
     let minutes = |n| Some(Duration::from_mins(n));
-    let policy = Cache { stale_while_revalidate: minutes(1), stale_if_error: minutes(2), ..rules() };
+    let policy =
+        Cache { stale_while_revalidate: minutes(1), stale_if_error: minutes(2), ..rules() };
     let shed = Cache { stale_if_shed: minutes(3), ..policy.clone() };
     let said = Terms { if_error: Delta::parse(b"30"), ..terms(60) };
     let longer = Terms { while_revalidate: Delta::parse(b"300"), ..terms(60) };

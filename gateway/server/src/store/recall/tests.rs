@@ -1,3 +1,4 @@
+use super::super::Outcome;
 use super::super::tests::kit::{Kit, asked, response};
 use super::*;
 

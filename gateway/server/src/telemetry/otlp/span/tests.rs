@@ -124,9 +124,11 @@ fn the_cache_explains_itself_in_the_words_of_its_field() {
         ..call(Some(&mail()))
     };
     let server = &spans(&record)[0];
-    for (key, expected) in
-        [("sumun.cache", "miss"), ("sumun.cache.fwd", "uri-miss"), ("sumun.cache.detail", "no-store")]
-    {
+    for (key, expected) in [
+        ("sumun.cache", "miss"),
+        ("sumun.cache.fwd", "uri-miss"),
+        ("sumun.cache.detail", "no-store"),
+    ] {
         assert_eq!(text(server, key).as_deref(), Some(expected), "{key}");
     }
     let server = &spans(&call(Some(&mail())))[0];
