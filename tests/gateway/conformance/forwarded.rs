@@ -67,9 +67,9 @@ kept_back! {
 rows! {
     a_head_tells_no_more_than_a_get: "
         trusted
-        < 200 | cache-control: max-age=60, stale-while-revalidate=0 | etag: \"1\" | age: 70
+        < 200 | cache-control: max-age=60 | etag: \"1\" | age: 70
         > GET
-        < 200 | cache-control: max-age=60 | etag: \"1\"
+        < 200 | cache-control: max-age=60 | etag: \"1\" | no-body
         > HEAD | x-real-ip: 6.6.6.6 | x-forwarded-for: 6.6.6.6
         = miss | origin x-real-ip: - | origin x-forwarded-for: 127.0.0.1"
     a_revalidation_tells_no_more_either: "
