@@ -69,7 +69,7 @@ rows! {
         trusted
         < 200 | cache-control: max-age=60 | etag: \"1\" | age: 70
         > GET
-        < 200 | cache-control: max-age=60 | etag: \"1\" | no-body
+        < 200 | cache-control: max-age=60 | etag: \"1\" | no-body:
         > HEAD | x-real-ip: 6.6.6.6 | x-forwarded-for: 6.6.6.6
         = miss | origin x-real-ip: - | origin x-forwarded-for: 127.0.0.1"
     a_revalidation_tells_no_more_either: "
