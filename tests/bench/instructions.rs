@@ -228,6 +228,7 @@ fn hit(count: u64) {
         method: &Method::GET,
         scheme: "http",
         authority: "bench.local",
+        fronted: None,
         path_and_query: "/cache/1k",
         headers: &headers,
         has_body: false,

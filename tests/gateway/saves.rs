@@ -100,8 +100,9 @@ fn aside(sumun: &Sumun) -> Vec<String> {
     [sumun.policies(), sumun.state(), sumun.state().join("history")]
         .into_iter()
         .flat_map(|folder| fs::read_dir(folder).expect("a folder"))
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
-        .filter(|name| name.starts_with('.') && name.ends_with(".new"))
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "new"))
+        .map(|entry| entry.file_name().into_string().expect("a name"))
         .collect()
 }
 

@@ -14,6 +14,9 @@ use crate::policies;
 /// What rows leave for the origin, by row.
 type Rows = Arc<Mutex<HashMap<String, Row>>>;
 
+/// Stages that some row holds, by their keys and clients.
+type Stages = HashMap<(String, Clients), Weak<Stage>>;
+
 /// One row as the origin sees it.
 #[derive(Default)]
 struct Row {
@@ -42,7 +45,7 @@ pub(super) struct Stage {
 impl Stage {
     /// The stage of all rows with these keys under `cache` and these clients.
     pub(super) fn shared(keys: &str, clients: Clients) -> Arc<Self> {
-        static STAGES: OnceLock<Mutex<HashMap<(String, Clients), Weak<Stage>>>> = OnceLock::new();
+        static STAGES: OnceLock<Mutex<Stages>> = OnceLock::new();
         let mut stages = lock(STAGES.get_or_init(Mutex::default));
         let which = (keys.to_owned(), clients);
         if let Some(stage) = stages.get(&which).and_then(Weak::upgrade) {

@@ -141,15 +141,14 @@ impl Status {
     /// By which rule it was served, or why it is not stored (RFC 9211 §2.8).
     fn detail(self) -> Option<&'static str> {
         match self {
-            Self::Hit { .. } | Self::Stored(_) | Self::Collapsed(_) => None,
             Self::Stale { detail, .. } => Some(detail),
             Self::StandIn { .. } => Some(IF_ERROR),
             Self::SharedHit { .. } => Some(SHARED),
             Self::Forwarded(Forwarded::Bypass(why)) => Some(why.as_str()),
-            Self::Forwarded(_) => None,
             Self::Head(_) => Some(HEAD),
             Self::NotStored(_, why) => Some(why.as_str()),
             Self::Validated(_, why) => why,
+            Self::Hit { .. } | Self::Stored(_) | Self::Collapsed(_) | Self::Forwarded(_) => None,
         }
     }
 
@@ -166,15 +165,14 @@ impl Status {
 
     /// As a field value.
     pub(crate) fn value(self) -> HeaderValue {
-        let text = match self {
+        let text = if let Self::Hit { ttl } = self {
             // Most answers by far, and in one go.
-            Self::Hit { ttl } => format!("sumun; hit; ttl={ttl}"),
-            _ => {
-                let mut text = String::with_capacity(64);
-                let written = self.write(&mut text);
-                debug_assert!(written.is_ok(), "a String takes everything");
-                text
-            }
+            format!("sumun; hit; ttl={ttl}")
+        } else {
+            let mut text = String::with_capacity(64);
+            let written = self.write(&mut text);
+            debug_assert!(written.is_ok(), "a String takes everything");
+            text
         };
         HeaderValue::try_from(text).expect("letters, digits, '=', ';' and '-' are valid in a value")
     }
