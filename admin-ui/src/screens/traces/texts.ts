@@ -127,7 +127,7 @@ const ko: TracesTexts = {
     admit: "들여보냈으나 응답을 받지 못함",
     none: "게이트웨이가 답함",
   },
-  signals: { rps: "초당 요청", cpu: "CPU", workers: "워커", concurrency: "사용 중인 슬롯" },
+  signals: { rps: "초당 요청", cpu: "CPU 사용률", workers: "워커", concurrency: "사용 중인 슬롯" },
   over: (signal, observed, threshold) => `${signal} ${observed} > ${threshold}`,
   full: (signal, observed, threshold) => `${signal} ${observed} / ${threshold}`,
   on: (where) => `${where}에서`,
