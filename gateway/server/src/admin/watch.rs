@@ -13,6 +13,7 @@ use sumun_engine::time::Moment;
 
 use crate::sense::finding::Finding;
 use crate::store::CacheView;
+use crate::telemetry::series::{Kept, Of, Recent, Span};
 
 /// Counts by a label; labels come from the code, never from a request.
 pub type Counts = BTreeMap<&'static str, u64>;
@@ -42,6 +43,12 @@ pub trait Watch: Send + Sync + 'static {
 
     /// What was counted on a route; `None` before its first call and for an unknown name.
     fn route(&self, name: &str) -> Option<RouteFigures>;
+
+    /// What was kept of the last minutes, hours, day of something.
+    fn series(&self, of: &Of, span: Span) -> Kept;
+
+    /// The last minute of every route that has calls, in short.
+    fn recent(&self) -> Recent;
 
     /// What the doctor says of an upstream's signals; empty for an unknown name.
     fn findings(&self, upstream: &str) -> Vec<Finding>;

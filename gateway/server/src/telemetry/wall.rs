@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Clock;
 
+/// A difference of fewer seconds is no clock that was set.
+const SLEW_S_MAX: i64 = 2;
+
 /// The two clocks side by side, read once at the start.
 ///
 /// They drift apart where the wall clock is set while the process runs; times in logs and traces
@@ -33,6 +36,15 @@ impl Wall {
     /// ns since 1970.
     pub(super) fn unix_ns(self, moment_ns: u64) -> u64 {
         self.zero_unix_ns.saturating_add(moment_ns)
+    }
+
+    /// A second of this wall as the wall clock has it now: another only where that was set since the
+    /// start. Where it was merely slewed, seconds stay what they are.
+    pub(super) fn now_s(self, unix_s: u64, clock: &Clock) -> u64 {
+        let now = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (here, there) = (self.unix_ns(clock.now().nanos()) as i64, now.as_nanos() as i64);
+        let set_s = (there - here) / 1_000_000_000;
+        if set_s.abs() < SLEW_S_MAX { unix_s } else { unix_s.saturating_add_signed(set_s) }
     }
 
     pub(super) fn at(self, moment_ns: u64) -> SystemTime {
