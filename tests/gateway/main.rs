@@ -39,6 +39,7 @@ mod quota;
 mod redis;
 mod reload;
 mod saves;
+mod series;
 mod signals;
 mod tls;
 mod upgrade;

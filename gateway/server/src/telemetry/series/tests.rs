@@ -2,13 +2,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use sumun_engine::Live;
-use sumun_policy::Policy;
+use sumun_policy::policy::Mode;
 
-use super::super::fixture::{call, name, refused, route};
+use super::super::fixture::{call, refused, route};
 use super::super::registry::Registry;
 use super::*;
 use crate::refusal::Code;
-use sumun_policy::policy::Mode;
 
 const BEGIN: u64 = 1_700_000_000;
 
@@ -80,10 +79,10 @@ impl World {
 }
 
 fn compile(policy: &str, revision: u64, live: &Live) -> Snapshot {
-    let (policy, problems) = sumun_policy::load([("test.yaml", policy)]);
+    let files = [("test.yaml".to_owned(), policy.to_owned())];
+    let (policy, problems) = sumun_policy::check(&files);
     assert!(problems.is_empty(), "{problems:?}");
-    let policy: Policy = policy.unwrap();
-    Snapshot::compile(policy, revision, live, Moment::from_nanos(1))
+    Snapshot::compile(policy.unwrap(), revision, live, Moment::from_nanos(1))
 }
 
 const POLICY: &str = "\
