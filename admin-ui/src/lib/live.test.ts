@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AGAIN_MS, live } from "./live";
+import { Page, Source } from "./live.sample";
+
+beforeEach, expect, it, vi } from "vitest";
+import { AGAIN_MS, live } from "./live";
+import { Page, Source } from "./live.sample";
 
 class Page extends EventTarget {
   hidden = false;
