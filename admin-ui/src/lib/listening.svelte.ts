@@ -65,7 +65,10 @@ export class Listening {
     const stream = live({
       page: document,
       open: api.live,
-      why: (signal) => api.status(signal),
+      why: async (signal) => {
+        await api.status(signal);
+        ask(); // the gateway answers, it only has no stream to give
+      },
       onTick: (tick) => {
         reading?.stop();
         reading = null;
