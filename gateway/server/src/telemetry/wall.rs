@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::clock::Clock;
 
 /// A difference of fewer seconds is no clock that was set.
-const SLEW_S_MAX: i64 = 2;
+const SLEW_S_MAX: u64 = 2;
 
 /// The two clocks side by side, read once at the start.
 ///
@@ -39,12 +39,14 @@ impl Wall {
     }
 
     /// A second of this wall as the wall clock has it now: another only where that was set since the
-    /// start. Where it was merely slewed, seconds stay what they are.
+    /// start. Where it was merely slewed, seconds stay what they are, as does 0, which is none.
     pub(super) fn now_s(self, unix_s: u64, clock: &Clock) -> u64 {
         let now = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let (here, there) = (self.unix_ns(clock.now().nanos()) as i64, now.as_nanos() as i64);
-        let set_s = (there - here) / 1_000_000_000;
-        if set_s.abs() < SLEW_S_MAX { unix_s } else { unix_s.saturating_add_signed(set_s) }
+        let here_s = self.unix_ns(clock.now().nanos()) / 1_000_000_000;
+        match now.as_secs() {
+            there_s if unix_s == 0 || here_s.abs_diff(there_s) < SLEW_S_MAX => unix_s,
+            there_s => (unix_s + there_s).saturating_sub(here_s),
+        }
     }
 
     pub(super) fn at(self, moment_ns: u64) -> SystemTime {
