@@ -122,7 +122,8 @@ fn every_promised_metric_is_on_the_dashboard() {
 fn panels_have_a_place_and_a_number_of_their_own() {
     let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
-    let apart = |key: &str| panels.iter().map(|panel| panel[key].to_string()).collect::<BTreeSet<_>>();
+    let apart =
+        |key: &str| panels.iter().map(|panel| panel[key].to_string()).collect::<BTreeSet<_>>();
     assert_eq!((apart("id").len(), apart("gridPos").len()), (panels.len(), panels.len()));
 }
 

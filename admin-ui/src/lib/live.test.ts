@@ -2,32 +2,6 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AGAIN_MS, live } from "./live";
 import { Page, Source } from "./live.sample";
 
-beforeEach, expect, it, vi } from "vitest";
-import { AGAIN_MS, live } from "./live";
-import { Page, Source } from "./live.sample";
-
-class Page extends EventTarget {
-  hidden = false;
-  show(visible: boolean) {
-    this.hidden = !visible;
-    this.dispatchEvent(new Event("visibilitychange"));
-  }
-}
-
-class Source extends EventTarget {
-  readyState = 0;
-  close() {
-    this.readyState = 2;
-  }
-  tell(data: string) {
-    this.dispatchEvent(new MessageEvent("tick", { data }));
-  }
-  refuse() {
-    this.readyState = 2;
-    this.dispatchEvent(new Event("error"));
-  }
-}
-
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 

@@ -29,7 +29,8 @@ pub(super) struct Step {
 impl Step {
     /// From nothing to what counters stand at.
     pub(super) fn of(calls: u64, totals: &RouteTotals, durations: FineSum) -> Self {
-        let sum = |counts: &[(&'static str, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
+        let sum =
+            |counts: &[(&'static str, u64)]| counts.iter().map(|(_, count)| count).sum::<u64>();
         let of = |code: Code| {
             let found = totals.refused.iter().find(|(label, _)| *label == code.as_str());
             found.map_or(0, |(_, count)| *count)

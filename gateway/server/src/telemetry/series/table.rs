@@ -1,8 +1,8 @@
 //! Everything kept of one thing: three resolutions of the same seconds.
 
+use super::Span;
 use super::columns::Figure;
 use super::tier::{Points, Resolution, Tier};
-use super::Span;
 use crate::telemetry::window::FineSum;
 
 /// Seconds for a quarter of an hour, ten seconds for six hours, minutes for a day.

@@ -1,5 +1,5 @@
-use super::super::columns::FUNCTION;
 use super::super::Span;
+use super::super::columns::FUNCTION;
 use super::*;
 
 fn name(text: &str) -> Name {
