@@ -183,7 +183,7 @@ fn a_late_sample_spreads_its_calls_over_the_seconds_it_stands_for() {
     world.pass(0); // the same second again: these belong to the next
     world.pass(1);
     assert_eq!(world.figure(&of_route("mail"), "calls"), [1.0, 3.0, 3.0, 3.0, 3.0, 2.0]);
-    assert_eq!(world.figure(&Of::Gateway, "calls").iter().sum::<f32>(), 15.0);
+    assert_eq!(world.figure(&Of::Gateway, "calls"), [1.0, 3.0, 3.0, 3.0, 3.0, 2.0]);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn hours_have_the_mean_and_the_highest_second() {
     assert!(count >= 10 && (to + 1).is_multiple_of(60), "{count} {to}");
     assert!(calls[1..].iter().all(|mean| (mean - 2.0).abs() < 0.001), "{calls:?}");
     let (_, _, most) = of(Span::Day, "calls.max");
-    assert!(most[1..].iter().all(|most| *most == 61.0), "{most:?}");
+    assert!(most[1..].iter().all(|most| (most - 61.0).abs() < 0.001), "{most:?}");
 }
 
 #[test]

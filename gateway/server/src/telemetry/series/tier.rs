@@ -113,7 +113,7 @@ impl Tier {
         let peaks = self.figures.iter().filter_map(|figure| figure.peak.map(|name| (name, false)));
         let names = self.figures.iter().map(|figure| (figure.name, figure.rare)).chain(peaks);
         let told = std::iter::zip(names, &self.columns).filter(|((_, rare), column)| {
-            !column.is_always(f32::NAN) && !(*rare && column.is_always(0.0))
+            !(column.is_always(f32::NAN) || *rare && column.is_always(0.0))
         });
         let figures = told.map(|((name, _), column)| (name, column.newest(count))).collect();
         Points { count, to_unix_s: self.newest, figures }
