@@ -87,9 +87,9 @@ export function spark(marks: Mark[], now_s: number): Spark {
   const shown = marks.filter(({ at_s }) => at_s > now_s - TRAIL_S && at_s <= now_s);
   const known = shown.flatMap(({ calls }) => (calls === null ? [] : [calls]));
   const refusals = shown.reduce((all, { refused }) => all + (refused ?? 0), 0);
-  const top = Math.max(1, ...known, ...shown.map(({ refused }) => refused ?? 0));
+  const top = Math.max(1, ...known);
   const x = (at_s: number): string => (((at_s - now_s + TRAIL_S - 1) / (TRAIL_S - 1)) * WIDTH).toFixed(1);
-  const y = (value: number): string => (HEIGHT - 1 - (value / top) * (HEIGHT - 2)).toFixed(1);
+  const y = (value: number): string => (HEIGHT - 1 - Math.min(1, value / top) * (HEIGHT - 2)).toFixed(1);
   let line = "";
   let last_s: number | null = null;
   for (const { at_s, calls } of shown) {
@@ -97,7 +97,12 @@ export function spark(marks: Mark[], now_s: number): Spark {
     line += `${last_s !== null && at_s - last_s <= GAP_S_MAX ? "L" : "M"}${x(at_s)} ${y(calls)}`;
     last_s = at_s;
   }
-  const needles = shown.map(({ at_s, refused }) => (refused === null || refused === 0 ? "" : `M${x(at_s)} ${HEIGHT}V${y(refused)}`));
+  // Drawn like the calls: a needle over the line would say that more were refused than called.
+  const lately = (at: number): number => {
+    const near = shown.slice(Math.max(0, at - SMOOTHED_S + 1), at + 1).flatMap(({ at_s, refused }) => (refused === null || at_s <= shown[at]!.at_s - SMOOTHED_S ? [] : [refused]));
+    return near.length === 0 ? 0 : near.reduce((all, one) => all + one, 0) / near.length;
+  };
+  const needles = shown.map(({ at_s }, at) => (lately(at) === 0 ? "" : `M${x(at_s)} ${HEIGHT}V${y(lately(at))}`));
   return {
     calls: line,
     refused: needles.join(""),
