@@ -120,14 +120,8 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
-        let recording = Recording::new(recorded, settings.workers);
-        let live = Arc::new(match &recording {
-            Some(_) => {
-                Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
-            }
-            None => Live::with_callers_max(callers_max),
-        });
+        let recording = Recording::new(&settings.recording, settings.workers);
+        let live = Arc::new(live(&settings, recording.is_some()));
         let shared = Arc::new(Shared {
             callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
@@ -346,6 +340,16 @@ fn cache(settings: &Settings, clock: Clock, background: &Handle) -> Cache {
         CacheStore::Redis => {
             Cache::with_redis(memory_bytes, settings.redis.clone(), clock, background)
         }
+    }
+}
+
+/// What the engine knows; where calls are recorded, its own turns are too.
+fn live(settings: &Settings, is_recorded: bool) -> Live {
+    let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
+    if is_recorded {
+        Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
+    } else {
+        Live::with_callers_max(callers_max)
     }
 }
 
