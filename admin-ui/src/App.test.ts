@@ -1,9 +1,10 @@
 import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import App from "./App.svelte";
-import { Api } from "./api/client";
+import { Api, type Events } from "./api/client";
 import type { Route } from "./api/types";
 import { language } from "./i18n/language.svelte";
+import { Source } from "./lib/live.sample";
 import { functions, route, status } from "./screens/now/sample";
 
 const SESSION = { user: "eda", role: "editor", read_only: false };
@@ -31,7 +32,17 @@ function gateway(routes: Route[] = [route("mail-read", { latency_ms: null }), ro
       "/api/v1/functions": functions,
     };
     return path in answers ? Response.json(answers[path]) : Response.json({}, { status: 404 });
-  });
+  }, listen);
+  /** Events as the gateway sends them, only sooner. */
+  function listen(): Events {
+    const source = new Source();
+    const telling = setInterval(() => {
+      if (source.readyState !== 2 && !state.known) source.refuse();
+      if (source.readyState === 2) clearInterval(telling);
+      else if (!state.silent) source.tell(JSON.stringify({ at_unix_ms: Date.now(), status, routes, functions }));
+    }, 20);
+    return source as unknown as Events;
+  }
   return { state, api };
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sumun_tests::{DEADLINE, Load, Reply, Sumun, Upstream, eventually};
 
+use crate::deploy::METRIC_OF_CLASSES;
 use crate::policies;
 
 /// `/batch/**` under an rps limit, `/page/**` interactive, one upstream; ops-console may raise.
@@ -55,7 +56,7 @@ async fn the_upstream_is_told_the_class_that_holds_and_not_the_one_that_was_said
         assert_eq!(class, wanted, "{path} {headers:?}");
     }
     for (result, count) in [("denied", 2.0), ("raised", 2.0), ("unknown", 1.0), ("lowered", 1.0)] {
-        let selector = format!("sumun_class_asked_total{{route=\"job\",result=\"{result}\"}}");
+        let selector = format!("{METRIC_OF_CLASSES}{{route=\"job\",result=\"{result}\"}}");
         let seen = sumun.metric(&selector).await;
         assert!((seen - count).abs() < 0.1, "{result}: {seen}");
     }

@@ -65,6 +65,9 @@ async fn everything_is_seen_to_move_within_a_minute() {
         let there = metrics.has(name) || metrics.has(&format!("{name}_count"));
         assert!(there, "dashboards and alerts may name {name}, and it is not there");
     }
+    for name in metrics.names("sumun_") {
+        assert!(METRICS.contains(&name), "dashboards and alerts don't know {name}");
+    }
     // A quota holds for every class; load never sheds an interactive call.
     for reason in ["rps_over", "cpu_over", "workers_over"] {
         let labels = format!(r#"class="interactive",decision="refuse",reason="{reason}""#);

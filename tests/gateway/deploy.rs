@@ -13,14 +13,18 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 22] = [
+pub(crate) const METRICS: [&str; 25] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "sumun_access_log_dropped_total",
     "sumun_admission_total",
     "sumun_cache_bytes",
     "sumun_cache_entries",
     "sumun_cache_evictions_total",
     "sumun_cache_total",
+    "sumun_connections",
     "sumun_function_concurrency",
     "sumun_function_throttled_total",
     "sumun_inflight",
@@ -29,6 +33,7 @@ pub(crate) const METRICS: [&str; 22] = [
     "sumun_policy_revision",
     "sumun_recording_bytes",
     "sumun_recording_lost_total",
+    "sumun_refused_total",
     "sumun_signal",
     "sumun_signal_age_seconds",
     "sumun_signal_findings",
@@ -41,6 +46,9 @@ pub(crate) const METRICS: [&str; 22] = [
 /// More of them where gateways share a store; looked at in `redis`.
 pub(crate) const METRICS_SHARED: [&str; 3] =
     ["sumun_store_op_duration_seconds", "sumun_store_ops_total", "sumun_store_up"];
+
+/// And one where callers say their class; looked at in `classes`.
+pub(crate) const METRIC_OF_CLASSES: &str = "sumun_class_asked_total";
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join("deploy").join(path)).unwrap()
@@ -63,12 +71,12 @@ fn metrics_in(query: &str) -> BTreeSet<String> {
     query
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .filter(|word| {
-            word.starts_with("sumun_")
-                || word.starts_with("http_server_request")
-                || word.starts_with("http_client_request")
+            ["sumun_", "http_server_request", "http_client_request", "process_"]
+                .iter()
+                .any(|begin| word.starts_with(begin))
         })
         .map(|word| {
-            let histogram = word.starts_with("http_");
+            let histogram = word.contains("_duration_seconds");
             let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end));
             base.filter(|_| histogram).unwrap_or(word).to_owned()
         })
@@ -81,22 +89,44 @@ fn prometheus_takes_its_configuration_and_alerts_fire_when_they_should() {
     promtool(&["test", "rules", "alerts.test.yml"]);
 }
 
-#[test]
-fn dashboard_and_alerts_name_only_metrics_that_exist() {
+/// What the dashboard's panels ask for.
+fn drawn() -> BTreeSet<String> {
     let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
-    let mut named = BTreeSet::new();
-    for target in panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap()) {
-        named.extend(metrics_in(target["expr"].as_str().unwrap()));
-    }
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.flat_map(|target| metrics_in(target["expr"].as_str().unwrap())).collect()
+}
+
+fn promised() -> impl Iterator<Item = &'static str> {
+    METRICS.into_iter().chain(METRICS_SHARED).chain([METRIC_OF_CLASSES])
+}
+
+#[test]
+fn dashboard_and_alerts_name_only_metrics_that_exist() {
+    let mut named = drawn();
     for rule in yaml("alerts.yml")["groups"][0]["rules"].as_array().unwrap() {
         named.extend(metrics_in(rule["expr"].as_str().unwrap()));
     }
     assert!(named.len() >= 12, "the queries are not read: {named:?}");
     for name in named {
-        let known = METRICS.iter().chain(&METRICS_SHARED).any(|known| *known == name);
-        assert!(known, "no such metric: {name}");
+        assert!(promised().any(|known| known == name), "no such metric: {name}");
     }
+}
+
+#[test]
+fn every_promised_metric_is_on_the_dashboard() {
+    let drawn = drawn();
+    let missing: Vec<_> = promised().filter(|name| !drawn.contains(*name)).collect();
+    assert!(missing.is_empty(), "no panel for {missing:?}");
+}
+
+#[test]
+fn panels_have_a_place_and_a_number_of_their_own() {
+    let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let apart =
+        |key: &str| panels.iter().map(|panel| panel[key].to_string()).collect::<BTreeSet<_>>();
+    assert_eq!((apart("id").len(), apart("gridPos").len()), (panels.len(), panels.len()));
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod quota;
 mod redis;
 mod reload;
 mod saves;
+mod series;
 mod signals;
 mod tls;
 mod traces;

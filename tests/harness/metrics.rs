@@ -1,6 +1,6 @@
 //! Prometheus text, parsed into samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The samples of one scrape.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,11 @@ impl Metrics {
         values.sort();
         values.dedup();
         values
+    }
+
+    /// Names that begin so, each once.
+    pub fn names(&self, begin: &str) -> BTreeSet<&str> {
+        self.samples.iter().map(|sample| &*sample.name).filter(|n| n.starts_with(begin)).collect()
     }
 
     /// Whether any series has this name.

@@ -2,7 +2,7 @@
 
 import type {
   AuditLog, CacheFigures, Checked, Draft, Functions, PendingReverts, PolicyFile, PolicyList, Preview, Problem, Purge, Purged,
-  Revision, RevisionList, Routes, Session, Status, TraceDocument, TraceList, Upstreams, Written,
+  Revision, RevisionList, Routes, Series, SeriesOf, Session, Span, Sparks, Status, TraceDocument, TraceList, Upstreams, Written,
 } from "./types";
 
 /** Longest wait for one answer; a preview replays minutes of traffic and gets more. */
@@ -50,6 +50,9 @@ export type Fetch = (input: string, init: RequestInit) => Promise<Response>;
 /** Where a trace is read, and downloaded. */
 export const traceAddress = (id: string): string => `/api/v1/traces/${encodeURIComponent(id)}`;
 
+/** Server-sent events, as far as they are listened to. */
+export type Events = Pick<EventSource, "readyState" | "addEventListener" | "close">;
+
 interface Sent {
   method?: string;
   headers?: Record<string, string>;
@@ -64,9 +67,11 @@ const headerText = (text: string): string => String.fromCharCode(...new TextEnco
 
 export class Api {
   readonly #fetch: Fetch;
+  readonly #listen: (path: string) => Events;
 
-  constructor(fetch: Fetch = (input, init) => globalThis.fetch(input, init)) {
+  constructor(fetch: Fetch = (input, init) => globalThis.fetch(input, init), listen: (path: string) => Events = (path) => new EventSource(path)) {
     this.#fetch = fetch;
+    this.#listen = listen;
   }
 
   // Who is logged in.
@@ -76,10 +81,15 @@ export class Api {
 
   // What goes on.
   status = (signal?: AbortSignal) => this.#json<Status>("/api/v1/status", { signal });
+  /** Opens the stream of live events. */
+  live = (): Events => this.#listen("/api/v1/live");
   routes = (signal?: AbortSignal) => this.#json<Routes>("/api/v1/routes", { signal });
   upstreams = (signal?: AbortSignal) => this.#json<Upstreams>("/api/v1/upstreams", { signal });
   functions = (signal?: AbortSignal) => this.#json<Functions>("/api/v1/functions", { signal });
   cache = (signal?: AbortSignal) => this.#json<CacheFigures>("/api/v1/cache", { signal });
+  series = (of: SeriesOf, span: Span, signal?: AbortSignal) =>
+    this.#json<Series>(`/api/v1/series?${new URLSearchParams({ ...Object.fromEntries(Object.entries(of).map(([key, value]) => [key, String(value)])), span })}`, { signal });
+  sparks = (signal?: AbortSignal) => this.#json<Sparks>("/api/v1/series/routes", { signal });
   audit = (limit: number, signal?: AbortSignal) => this.#json<AuditLog>(`/api/v1/audit?limit=${limit}`, { signal });
 
   // Single calls.

@@ -214,7 +214,8 @@ export interface Finding {
   severity: string;
   endpoint: string;
   seen: string;
-  signal: string;
+  /** null: all that is read of the endpoint. */
+  signal: string | null;
   meanwhile: string;
   remedy: string;
 }
@@ -331,4 +332,32 @@ export interface Tick {
   /** null: before the first policy. */
   functions: Functions | null;
   cache: { entries: number; bytes: number; bytes_max: number };
+}
+
+/** How far a series looks back: in seconds, in tens of seconds, in minutes. */
+export type Span = "15m" | "6h" | "24h";
+
+/** What a series is of; nothing: the whole gateway. */
+export type SeriesOf = { route: string } | { upstream: string } | { function: string } | { pool: true } | Record<string, never>;
+
+/** What was, point by point. */
+export interface Series {
+  /** Now, on the gateway's clock. */
+  at_unix_ms: number;
+  /** `nothing`: it was not called yet; `no_room`: others have all the places. */
+  state: "kept" | "nothing" | "no_room";
+  every_s: number;
+  points: number;
+  /** The last second of the newest point. */
+  to_unix_s: number;
+  /** By figure, the oldest point first; null: unknown. What was never known is left out, and reasons that were always zero. */
+  figures: Record<string, (number | null)[]>;
+}
+
+/** The last minute of each route, second by second. */
+export interface Sparks {
+  at_unix_ms: number;
+  /** The newest second. */
+  to_unix_s: number;
+  routes: Record<string, { calls: (number | null)[]; refused: (number | null)[] }>;
 }

@@ -1,27 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { AGAIN_MS, live } from "./live";
-
-class Page extends EventTarget {
-  hidden = false;
-  show(visible: boolean) {
-    this.hidden = !visible;
-    this.dispatchEvent(new Event("visibilitychange"));
-  }
-}
-
-class Source extends EventTarget {
-  readyState = 0;
-  close() {
-    this.readyState = 2;
-  }
-  tell(data: string) {
-    this.dispatchEvent(new MessageEvent("tick", { data }));
-  }
-  refuse() {
-    this.readyState = 2;
-    this.dispatchEvent(new Event("error"));
-  }
-}
+import { Page, Source } from "./live.sample";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

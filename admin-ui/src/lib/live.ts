@@ -3,6 +3,7 @@
  * itself where a stream breaks; where the gateway refuses one, this does, after asking why.
  */
 
+import type { Events } from "../api/client";
 import type { Tick } from "../api/types";
 
 /** Wait after a refused stream. */
@@ -19,12 +20,12 @@ export interface LiveOptions {
   why(signal: AbortSignal): Promise<unknown>;
   /** Where `visibilitychange` is told and `hidden` is asked; the document. */
   page: Pick<Document, "hidden" | "addEventListener" | "removeEventListener">;
-  open?: () => Pick<EventSource, "readyState" | "addEventListener" | "close">;
+  open: () => Events;
 }
 
-export function live({ onTick, onFailure, why, page, open = () => new EventSource("/api/v1/live") }: LiveOptions): Live {
+export function live({ onTick, onFailure, why, page, open }: LiveOptions): Live {
   const ended = new AbortController();
-  let source: ReturnType<typeof open> | null = null;
+  let source: Events | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function close(): void {

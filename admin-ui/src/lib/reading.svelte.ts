@@ -48,6 +48,10 @@ export class Reading<T> {
     });
   }
 
+  get every_ms(): number {
+    return this.options.every_ms;
+  }
+
   /** Milliseconds since the data was read. */
   get age_ms(): number {
     return this.data === null ? 0 : this.#now_ms - this.#readAt_ms;

@@ -96,6 +96,22 @@ pub struct SignalView {
     pub state: SignalState,
 }
 
+impl SignalView {
+    /// Of an upstream's endpoints the most loaded one with the freshest kind of reading.
+    pub fn worst<'a>(views: &'a [Self], signal: &str) -> Option<&'a Self> {
+        let worth = |state| match state {
+            SignalState::Fresh => 3,
+            SignalState::Stale => 2,
+            SignalState::Expired => 1,
+            SignalState::Absent => 0,
+        };
+        views.iter().filter(|view| view.signal == signal).max_by(|a, b| {
+            let by_worth = worth(a.state).cmp(&worth(b.state));
+            by_worth.then(a.value.unwrap_or(-1.0).total_cmp(&b.value.unwrap_or(-1.0)))
+        })
+    }
+}
+
 /// The last value of one quantity and when it was read. Lock-free: readings may come with every
 /// response. A reader may pair a value with the time of one read microseconds apart; no decision
 /// depends on that.

@@ -43,6 +43,7 @@ use crate::settings::{CacheStore, Settings};
 use crate::store::Cache;
 use crate::telemetry::gauges::Gauges;
 use crate::telemetry::otlp::settings::OtelSettings;
+use crate::telemetry::series::Observe;
 use crate::telemetry::{Telemetry, TelemetrySettings};
 use crate::upstream;
 use crate::worker;
@@ -194,6 +195,8 @@ impl Gateway {
         let gauges = Arc::new(gauges::Running::new(&self));
         let weak: Weak<dyn Gauges> = Arc::downgrade(&gauges) as _;
         self.telemetry.push_metrics(weak)?;
+        let weak: Weak<dyn Observe> = Arc::downgrade(&gauges) as _;
+        self.telemetry.keep_series(weak);
         let admin = Admin::start(Opening {
             listener: self.admin.take().context("the admin listener is started once")?,
             settings: &self.shared.settings.admin,

@@ -8,6 +8,7 @@ pub(super) mod openapi;
 pub(super) mod policies;
 pub(super) mod preview;
 mod revisions;
+mod series;
 mod session;
 mod traces;
 
@@ -30,6 +31,8 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/session", Look, session),
         ("/v1/status", Look, get(live::status)),
         ("/v1/live", Look, get(events::stream)),
+        ("/v1/series", Look, get(series::series)),
+        ("/v1/series/routes", Look, get(series::recent)),
         ("/v1/routes", Look, get(live::routes)),
         ("/v1/routes/{name}", Look, get(live::route)),
         ("/v1/upstreams", Look, get(live::upstreams)),

@@ -34,6 +34,7 @@ use crate::reload::{Apply, Source};
 use crate::sense::doctor::Chart;
 use crate::sense::finding::Finding;
 use crate::settings::Role;
+use crate::telemetry::series::{Kept, Of, Points, Recent, Span};
 use crate::telemetry::traces::{Kind, KindCounts, Wanted};
 
 const MAIL: &str = "\
@@ -112,6 +113,22 @@ impl Watch for Watched {
             latency_ms: Some(Quantiles { p50: 1.0, p90: 2.0, p99: 3.0 }),
             ..RouteFigures::default()
         })
+    }
+
+    fn series(&self, of: &Of, span: Span) -> Kept {
+        match (of, span) {
+            (Of::Route(name), Span::Quarter) if name == "mail-receive" => {
+                let figures = vec![("calls", vec![2.0, 0.5]), ("limit", vec![f32::NAN, 7.0])];
+                Kept::Points(Points { count: 2, to_unix_s: 60, figures })
+            }
+            (Of::Upstream(_), _) => Kept::NoRoom,
+            _ => Kept::Nothing,
+        }
+    }
+
+    fn recent(&self) -> Recent {
+        let routes = [("mail-receive".to_owned(), (vec![2.0], vec![f32::NAN]))].into();
+        Recent { to_unix_s: 60, routes }
     }
 
     fn findings(&self, upstream: &str) -> Vec<Finding> {

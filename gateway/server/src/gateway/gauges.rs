@@ -26,6 +26,7 @@ use crate::store::{CacheView, Holdings, Manner, Resource, What};
 use crate::telemetry::gauges::{
     CacheState, FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
 };
+use crate::telemetry::series::{Kept, Observe, Observed, Of, Recent, Span};
 use crate::telemetry::traces::Wanted;
 use crate::telemetry::{Telemetry, exposition};
 
@@ -125,6 +126,17 @@ impl Gauges for Running {
     }
 }
 
+impl Observe for Running {
+    fn observe(&self) -> Observed {
+        Observed {
+            snapshot: self.snapshot(),
+            now: self.shared.clock.now(),
+            own_cpu: self.live.own_cpu_share(),
+            connections: self.shared.connections.load(Ordering::Relaxed) as u64,
+        }
+    }
+}
+
 impl Watch for Running {
     fn look(&self, see: &mut dyn FnMut(&Snapshot)) {
         see(&self.snapshot());
@@ -183,6 +195,14 @@ impl Watch for Running {
                 p99: latency.p99_ms,
             }),
         })
+    }
+
+    fn series(&self, of: &Of, span: Span) -> Kept {
+        self.telemetry.series(of, span)
+    }
+
+    fn recent(&self) -> Recent {
+        self.telemetry.recent()
     }
 
     fn findings(&self, upstream: &str) -> Vec<Finding> {

@@ -17,6 +17,7 @@ use super::cells::{Counter, HistogramSum, PerCore, SeriesKey, SeriesTable};
 use super::gates::{CLASSES, GateCell, GateTotals, add_counts};
 use super::labels::{CACHE_LABELS, CACHE_RESULTS, CODES, method_index};
 use super::record::{Attempt, CacheResult, CallRecord};
+use super::step::Step;
 use super::window::{self, Fine, RouteView, Window};
 use crate::callers::class::ClassAsked;
 use crate::refusal::Code;
@@ -28,6 +29,8 @@ pub struct RouteMeters {
     facts: ArcSwap<RouteFacts>,
     cells: PerCore<RouteCell>,
     window: Mutex<Window>,
+    /// What the counters stood at when the last step was taken; nothing before the first call.
+    stepped: Mutex<Option<Box<Step>>>,
 }
 
 /// What the newest policy says of the route, as far as reports need it. Counts stay with the name,
@@ -148,6 +151,7 @@ impl RouteMeters {
             facts: ArcSwap::from_pointee(facts),
             cells: PerCore::new(cores),
             window: Mutex::default(),
+            stepped: Mutex::default(),
         }
     }
 
@@ -162,6 +166,11 @@ impl RouteMeters {
     /// The route's name; empty for calls that match none.
     pub fn name(&self) -> &str {
         self.name.as_ref().map_or("", Name::as_str)
+    }
+
+    /// The route; `None` for calls that match none.
+    pub(super) fn route(&self) -> Option<&Name> {
+        self.name.as_ref()
     }
 
     /// What the newest policy says of the route.
@@ -248,10 +257,29 @@ impl RouteMeters {
         sum_series(self.cells.made().map(|cell| &cell.durations))
     }
 
-    /// Takes the once-a-second sample that rates and quantiles are computed from.
-    pub(super) fn sample(&self, now_ns: u64) {
+    /// Takes the once-a-second sample that rates and quantiles are computed from; gives the calls so
+    /// far.
+    pub(super) fn sample(&self, now_ns: u64) -> u64 {
         let calls = self.calls();
         self.window.lock().sample(now_ns, calls, || self.fine());
+        calls
+    }
+
+    /// What was counted since this was asked last, where there have been `calls` so far; `None`
+    /// before the first. For one who asks: the sampler of [`super::series`].
+    pub(super) fn step(&self, calls: u64) -> Option<Step> {
+        let mut stepped = self.stepped.lock();
+        if stepped.is_none() && calls == 0 {
+            return None;
+        }
+        let last = stepped.get_or_insert_default();
+        if last.calls() == calls {
+            return Some(Step::default());
+        }
+        let now = Step::of(calls, &self.totals(), self.fine());
+        let step = now.since(last);
+        **last = now;
+        Some(step)
     }
 
     /// Live numbers.

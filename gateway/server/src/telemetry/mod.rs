@@ -10,6 +10,8 @@
 //! |---|---|
 //! | durations, admissions, refusals, cache results | counters per core, summed when read |
 //! | in flight, limits, signals, slots | [`gauges::Gauges`], read of the engine when asked |
+//!
+//! What these were over the last day is kept by [`series`].
 
 mod access;
 pub mod cells;
@@ -29,7 +31,9 @@ mod process;
 pub mod record;
 mod registry;
 pub mod sampling;
+pub mod series;
 mod spans;
+mod step;
 pub mod traceparent;
 pub mod traces;
 mod wall;
@@ -44,6 +48,7 @@ use sumun_policy::policy;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use self::access::AccessLog;
@@ -58,6 +63,7 @@ use self::otlp::settings::OtelSettings;
 use self::otlp::{Envelope, Export, Flush, OtlpError, SpanEncoder, Target};
 use self::process::ProcessState;
 use self::registry::Registry;
+use self::series::{Kept, Observe, Of, Recent, Series, Span};
 use self::spans::{Intake, RingState, SpanDrain, SpanRing};
 use self::traces::{TraceCounts, TraceSummary, Traces, Wanted};
 use self::wall::Wall;
@@ -67,6 +73,7 @@ use crate::upstream::tls_connector;
 
 /// How often rates and quantiles are sampled.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// What telemetry is built from.
 #[derive(Clone, Debug)]
@@ -102,6 +109,7 @@ pub struct Telemetry {
     cores: usize,
     otel: OtelSettings,
     registry: Registry,
+    series: Series,
     log: Option<AccessLog>,
     rings: Mutex<Rings>,
     traces: Arc<Traces>,
@@ -173,6 +181,7 @@ impl Telemetry {
         tasks.push(background.spawn(collector.run()).abort_handle());
         let telemetry = Arc::new(Self {
             registry: Registry::new(cores),
+            series: Series::default(),
             rings: Mutex::new(rings),
             background: background.clone(),
             tasks: Mutex::new(tasks),
@@ -233,6 +242,27 @@ impl Telemetry {
         let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));
         self.tasks.lock().push(task.abort_handle());
         Ok(())
+    }
+
+    /// Keeps series of what goes on, from now on and as long as `observe` lives.
+    pub fn keep_series(&self, observe: Weak<dyn Observe>) {
+        self.series.begin(observe);
+    }
+
+    /// What is kept of something; its times are those of the wall clock as it is now.
+    pub fn series(&self, of: &Of, span: Span) -> Kept {
+        let mut kept = self.series.read(of, span);
+        if let Kept::Points(points) = &mut kept {
+            points.to_unix_s = self.wall.now_s(points.to_unix_s, &self.clock);
+        }
+        kept
+    }
+
+    /// The last minute of every kept route.
+    pub fn recent(&self) -> Recent {
+        let mut recent = self.series.recent();
+        recent.to_unix_s = self.wall.now_s(recent.to_unix_s, &self.clock);
+        recent
     }
 
     /// Writes and sends what is still here, at most for `limit`: the last step of a drain.
@@ -343,11 +373,18 @@ impl Drop for Telemetry {
 }
 
 async fn sample(telemetry: Weak<Telemetry>) {
-    let mut tick = tokio::time::interval(SAMPLE_EVERY);
+    let Some(starting) = telemetry.upgrade() else { return };
+    // In the middle of seconds of the wall clock: a tick that is a little late is still in its own.
+    let into_ns = starting.wall.unix_ns(starting.clock.now().nanos()) % SECOND_NS;
+    let first = Duration::from_nanos((SECOND_NS + SECOND_NS / 2 - into_ns) % SECOND_NS);
+    drop(starting);
+    let mut tick = tokio::time::interval_at(Instant::now() + first, SAMPLE_EVERY);
     loop {
         tick.tick().await;
         let Some(telemetry) = telemetry.upgrade() else { return };
-        telemetry.registry.tick(telemetry.clock.now().nanos());
+        let now_ns = telemetry.clock.now().nanos();
+        let routes = telemetry.registry.tick(now_ns);
+        telemetry.series.tick(telemetry.wall.unix_ns(now_ns) / SECOND_NS, &routes);
     }
 }
 

@@ -107,14 +107,17 @@ impl Registry {
         endpoints
     }
 
-    /// Once a second: samples every route and forgets what is long gone.
-    pub(super) fn tick(&self, now_ns: u64) {
+    /// Once a second: samples every route and forgets what is long gone. Gives the routes with their
+    /// calls so far.
+    pub(super) fn tick(&self, now_ns: u64) -> Vec<(Arc<RouteMeters>, u64)> {
         self.forget_routes(now_ns);
         self.sweep_endpoints(now_ns);
         // Outside of the lock: a reload must not wait for ten thousand sums.
-        for route in self.routes() {
-            route.sample(now_ns);
-        }
+        let sampled = self.routes().into_iter().map(|route| {
+            let calls = route.sample(now_ns);
+            (route, calls)
+        });
+        sampled.collect()
     }
 
     fn forget_routes(&self, now_ns: u64) {

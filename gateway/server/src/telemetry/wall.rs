@@ -4,6 +4,9 @@ use std::time::SystemTime;
 
 use crate::clock::Clock;
 
+/// A difference of fewer seconds is no clock that was set.
+const SLEW_S_MAX: u64 = 2;
+
 /// The two clocks side by side, read once at the start.
 ///
 /// They drift apart where the wall clock is set while the process runs; times in logs and traces
@@ -33,5 +36,16 @@ impl Wall {
     /// ns since 1970.
     pub(super) fn unix_ns(self, moment_ns: u64) -> u64 {
         self.zero_unix_ns.saturating_add(moment_ns)
+    }
+
+    /// A second of this wall as the wall clock has it now: another only where that was set since the
+    /// start. Where it was merely slewed, seconds stay what they are, as does 0, which is none.
+    pub(super) fn now_s(self, unix_s: u64, clock: &Clock) -> u64 {
+        let now = clock.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let here_s = self.unix_ns(clock.now().nanos()) / 1_000_000_000;
+        match now.as_secs() {
+            there_s if unix_s == 0 || here_s.abs_diff(there_s) < SLEW_S_MAX => unix_s,
+            there_s => (unix_s + there_s).saturating_sub(here_s),
+        }
     }
 }

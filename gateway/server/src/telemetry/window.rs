@@ -74,12 +74,25 @@ impl FineSum {
         }
     }
 
-    fn since(&self, earlier: Option<&Self>) -> Self {
+    /// What was counted since an earlier reading.
+    pub(super) fn since(&self, earlier: Option<&Self>) -> Self {
         let mut difference = self.clone();
         for (now, then) in difference.0.iter_mut().zip(earlier.iter().flat_map(|sum| sum.0)) {
             *now = now.wrapping_sub(then);
         }
         difference
+    }
+
+    /// Adds what another sum counted.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum = sum.wrapping_add(count);
+        }
+    }
+
+    /// The duration under which `share` of the calls lie, ms; NaN: there are none.
+    pub(super) fn quantile(&self, share: f64) -> f32 {
+        if self.count() == 0 { f32::NAN } else { self.quantile_ms(share) as f32 }
     }
 
     fn count(&self) -> u64 {

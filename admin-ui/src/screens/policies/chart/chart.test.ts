@@ -57,6 +57,23 @@ it("keeps a quarter of an hour of a bounded number of routes", () => {
   expect(window.of("r3", "rps").at_s.at(-1)).toBe(100);
 });
 
+it("begins with what the gateway kept, by the page's own clock", () => {
+  const window = new Window();
+  window.add(1_010, [route("a", { rate: 7 })], []);
+  const figures = { calls: [2, 4, null, 100], "signal.cpu": [0.1, null, 0.3, 0.4] };
+  const series = { at_unix_ms: 5_012_345, state: "kept" as const, every_s: 1, points: 4, to_unix_s: 5_010, figures };
+  window.fill("a", series, 1_012); // the gateway's clock is 4,000 s ahead
+  const { at_s, values } = window.of("a", "rps");
+  expect(at_s).toEqual([1_007, 1_008, 1_009, 1_010]);
+  expect(values).toEqual([2, 3, 3, 7]); // the mean of five seconds, and what the page saw itself
+  expect(window.of("a", "cpu").values).toEqual([0.1, null, 0.3, null]);
+  expect(window.of("a", "workers").values).toEqual([null, null, null, null]);
+  window.add(1_011, [route("a", { rate: 8 })], []);
+  expect(window.of("a", "rps").at_s).toHaveLength(5);
+  window.fill("b", { ...series, state: "nothing", points: 0, figures: {} }, 1_012);
+  expect(window.of("b", "rps").at_s).toEqual([]);
+});
+
 it("reads what the route is compared with, else what it would be", () => {
   const signal = (value: number | null, state: Signal["state"] = "fresh"): Signal => ({ signal: "workers", value, age_ms: 1, state, threshold: null });
   const endpoint = (value: number) => ({ endpoint: "a", signal: "workers", value, age_ms: 1, state: "fresh" as const });

@@ -1,11 +1,13 @@
-/** The last quarter of an hour of a few routes' signals, second by second, as the page itself saw them. */
+/** The last quarter of an hour of a few routes' signals, second by second, as the gateway kept them and the page saw them. */
 
-import type { Route, Upstream } from "../../../api/types";
+import type { Route, Series, Upstream } from "../../../api/types";
 import { SIGNALS, type SignalName } from "./threshold";
 
 export const WINDOW_S = 900;
 /** Points kept a route; one a second, and some for a clock that is set back. */
 const POINTS_MAX = 960;
+/** Calls are told as the mean of as many seconds; those that were kept are drawn alike. */
+const SMOOTHED_S = 5;
 /** Routes kept: three numbers and a time each second are 30 KB a route. */
 export const ROUTES_MAX = 64;
 
@@ -34,6 +36,23 @@ export class Window {
     }
   }
 
+  /** What the gateway kept of a route: seconds that the page did not see. `now_s` is the page's clock. */
+  fill(route: string, { at_unix_ms, every_s, points, to_unix_s, figures }: Series, now_s: number): void {
+    const seen = this.#routes.get(route) ?? [];
+    if (points === 0 || (seen.length === 0 && this.#routes.size >= ROUTES_MAX)) return;
+    // The two clocks need not agree.
+    const newest_s = to_unix_s + now_s - Math.floor(at_unix_ms / 1_000);
+    const known = new Set(seen.map(({ at_s }) => at_s));
+    const kept = Array.from({ length: points }, (_, index): Point => ({
+      at_s: newest_s - (points - 1 - index) * every_s,
+      rps: mean((figures["calls"] ?? []).slice(Math.max(0, index - SMOOTHED_S + 1), index + 1)),
+      cpu: figures["signal.cpu"]?.[index] ?? null,
+      workers: figures["signal.workers"]?.[index] ?? null,
+    }));
+    const all = [...seen, ...kept.filter(({ at_s }) => !known.has(at_s) && at_s <= now_s && at_s >= now_s - WINDOW_S)];
+    this.#routes.set(route, all.sort((a, b) => a.at_s - b.at_s));
+  }
+
   of(route: string, signal: SignalName): Samples {
     const points = this.#routes.get(route) ?? [];
     return { at_s: points.map(({ at_s }) => at_s), values: points.map((point) => point[signal]) };
@@ -50,7 +69,13 @@ export function reading(signal: SignalName, route: Route, upstreams: Upstream[])
   if (signal === "rps") return route.rate;
   const upstream = upstreams.find(({ name }) => name === route.upstream);
   const values = (upstream?.signals ?? []).flatMap((found) => (found.signal === signal && found.state === "fresh" && found.value !== null ? [found.value] : []));
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return mean(values);
+}
+
+/** Of what is known. */
+function mean(values: (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 export interface Minute {

@@ -225,17 +225,7 @@ impl Signal {
 
     /// Of an upstream's endpoints the most loaded one with the freshest kind of reading.
     fn of_upstream(threshold: ThresholdView, signals: &[SignalView]) -> Self {
-        let worth = |state| match state {
-            SignalState::Fresh => 3,
-            SignalState::Stale => 2,
-            SignalState::Expired => 1,
-            SignalState::Absent => 0,
-        };
-        let worst = signals.iter().filter(|view| view.signal == threshold.signal).max_by(|a, b| {
-            let by_worth = worth(a.state).cmp(&worth(b.state));
-            by_worth.then(a.value.unwrap_or(-1.0).total_cmp(&b.value.unwrap_or(-1.0)))
-        });
-        match worst {
+        match SignalView::worst(signals, threshold.signal) {
             Some(view) => Self::new(threshold, view.value, view.age.map(age_ms), view.state),
             None => Self::new(threshold, None, None, SignalState::Absent),
         }

@@ -57,6 +57,41 @@ async fn a_route_shows_its_figures_and_signals() {
 }
 
 #[tokio::test]
+async fn series_are_of_what_is_asked_for_and_say_why_there_are_none() {
+    let fixture = Fixture::new().await;
+    let series = async |query: &str| fixture.get(&format!("/api/v1/series{query}")).await;
+    assert_eq!(
+        series("?route=mail-receive").await.json(),
+        json!({
+            "at_unix_ms": 0, "state": "kept", "every_s": 1, "points": 2, "to_unix_s": 60,
+            "figures": {"calls": [2.0, 0.5], "limit": [null, 7.0]},
+        })
+    );
+    for (query, state, every_s) in [
+        ("", "nothing", 1),
+        ("?pool=true", "nothing", 1),
+        ("?route=mail-list&span=15m", "nothing", 1),
+        ("?route=mail-receive&span=6h", "nothing", 10),
+        ("?function=send&span=24h", "nothing", 60),
+        ("?upstream=mailbox", "no_room", 1),
+    ] {
+        let answer = series(query).await.json();
+        assert_eq!((&answer["state"], &answer["every_s"]), (&json!(state), &json!(every_s)));
+        assert_eq!((&answer["points"], &answer["figures"]), (&json!(0), &json!({})), "{query}");
+    }
+    for query in ["?route=none", "?upstream=none", "?function=none", "?route="] {
+        assert_eq!(series(query).await.refusal(), (404, "not_found".to_owned()), "{query}");
+    }
+    for query in ["?span=1h", "?rout=a", "?route=mail-list&pool=true", "?pool=perhaps"] {
+        assert_eq!(series(query).await.refusal(), (400, "bad_request".to_owned()), "{query}");
+    }
+    let recent = fixture.get("/api/v1/series/routes").await.json();
+    let spark = json!({"calls": [2.0], "refused": [null]});
+    let wanted = json!({"at_unix_ms": 0, "to_unix_s": 60, "routes": {"mail-receive": spark}});
+    assert_eq!(recent, wanted);
+}
+
+#[tokio::test]
 async fn upstreams_and_functions_show_their_load() {
     let fixture = Fixture::new().await;
     let upstreams = fixture.get("/api/v1/upstreams").await.json();

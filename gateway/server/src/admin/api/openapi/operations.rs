@@ -4,7 +4,7 @@ use http::Method;
 
 use super::document::{Operation, Shapes};
 use crate::admin::api::{
-    cache, concurrency, events, live, policies, preview, revisions, session, traces,
+    cache, concurrency, events, live, policies, preview, revisions, series, session, traces,
 };
 
 const YAML: &str = "application/yaml";
@@ -61,7 +61,7 @@ fn of_the_session(shapes: &mut Shapes) -> [Operation; 4] {
     ]
 }
 
-fn of_now(shapes: &mut Shapes) -> [Operation; 5] {
+fn of_now(shapes: &mut Shapes) -> [Operation; 7] {
     [
         get("/v1/status", "Version, readiness, policy, stores, limits.")
             .json::<live::Status>(shapes, 200),
@@ -69,6 +69,13 @@ fn of_now(shapes: &mut Shapes) -> [Operation; 5] {
             .events::<events::Tick>(shapes)
             .fault(503, "draining")
             .fault(503, "streams_full"),
+        get("/v1/series", "What was: figures of the last minutes, hours, day.")
+            .query::<series::Asked>()
+            .json::<series::Series>(shapes, 200)
+            .fault(404, "not_found")
+            .looks(),
+        get("/v1/series/routes", "The last minute of each route, in short.")
+            .json::<series::Sparks>(shapes, 200),
         get("/v1/routes", "Routes of the running policy with their live figures.")
             .json::<live::Routes>(shapes, 200)
             .looks(),
