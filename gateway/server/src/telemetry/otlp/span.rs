@@ -147,6 +147,9 @@ fn decided(record: &SpanRecord, form: &mut impl Form) {
     if let Some(result) = record.cache {
         form.text("sumun.cache", cache_label(result));
     }
+    if let Some(fwd) = record.cache_fwd {
+        form.text("sumun.cache.fwd", fwd);
+    }
     if let Some(detail) = record.cache_detail {
         form.text("sumun.cache.detail", detail);
     }
