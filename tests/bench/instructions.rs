@@ -444,9 +444,9 @@ fn record(count: u64) {
     let recorder = recording.recorder().unwrap();
     for call in 0..count {
         let at = moment(call);
-        let order = route.upstream.take_turn().unwrap().number as u32;
-        let number = recorder.asked(black_box(&replay::Asked { at, order, ..asked }));
-        let order = route.upstream.take_turn().unwrap().number as u32;
+        let order = route.take_turn().unwrap().stamp as u32;
+        let number = recorder.asked(None, black_box(&replay::Asked { at, order, ..asked }));
+        let order = route.take_turn().unwrap().stamp as u32;
         recorder.left(number, black_box(&Left { at, order, route: asked.route }));
     }
 }
@@ -457,12 +457,12 @@ fn replay(count: u64) {
     let recorder = recording.recorder().unwrap();
     for call in 0..count {
         let at = moment(call);
-        let order = route.upstream.take_turn().unwrap().number as u32;
-        let number = recorder.asked(&replay::Asked { at, order, ..asked });
-        let order = route.upstream.take_turn().unwrap().number as u32;
+        let order = route.take_turn().unwrap().stamp as u32;
+        let number = recorder.asked(None, &replay::Asked { at, order, ..asked });
+        let order = route.take_turn().unwrap().stamp as u32;
         recorder.left(number, &Left { at, order, route: asked.route });
     }
-    let recording = recording.take(moment(count)).tape.assemble(&live);
+    let recording = recording.take(live.settled(), moment(count)).tape.assemble(&live);
     let mut played = 0;
     play(&recording, Under::Recorded, &mut |_, _| played += 1, &|| false);
     assert_eq!(played, count);

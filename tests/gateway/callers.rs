@@ -7,6 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use sumun_tests::{Client, DEADLINE, Load, Response, Starting, Sumun, Upstream, eventually};
 
 use crate::{policies, tls};
@@ -47,6 +48,54 @@ fn partition(refused: &Response) -> Option<String> {
     };
     assert_eq!(key("ratelimit"), key("ratelimit-policy"), "{refused}");
     key("ratelimit")
+}
+
+#[tokio::test]
+async fn changed_api_keys_are_used_without_a_restart_and_bad_ones_change_nothing() {
+    let upstream = Upstream::plain().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys");
+    fs::write(&keys, "orders first-key\n").expect("written");
+    let settings =
+        format!("callers: {{ by: [api_key:X-Api-Key], api_keys: {} }}\n", keys.display());
+    let policy = limited(&upstream.url(), "limit: 1000, burst: 1000, per: caller");
+    let sumun = gateway(&policy, &settings).start().await;
+    let caller_of = async |key: &str, path: &str| {
+        sumun.call("GET", path, &[("x-api-key", key)], b"").await;
+        eventually("its line", DEADLINE, async || {
+            let lines = sumun.stdout();
+            let line = lines.lines().find(|line| line.contains(path)).ok_or("none")?;
+            serde_json::from_str::<Value>(line).map_err(|_| "no JSON")
+        })
+        .await["caller"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let problems = async || sumun.admin_get("/api/v1/status").await["key_problems"].clone();
+    assert_eq!(caller_of("first-key", "/call-1").await.as_deref(), Some("orders"));
+    assert_eq!(problems().await, json!([]));
+
+    fs::write(&keys, "orders spoilt key\n").expect("written");
+    sumun.sighup();
+    eventually("the problem is told", DEADLINE, async || match problems().await {
+        Value::Array(told) if told.len() == 1 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    assert_eq!(caller_of("first-key", "/call-2").await.as_deref(), Some("orders"));
+    assert!(!sumun.stderr().contains("spoilt"), "{}", sumun.stderr());
+
+    // Swapped, and nobody says so.
+    let next = keys.with_extension("next");
+    fs::write(&next, "billing second-key\n").expect("written");
+    fs::rename(&next, &keys).expect("swapped");
+    eventually("the problem is gone", DEADLINE, async || match problems().await {
+        Value::Array(told) if told.is_empty() => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    assert_eq!(caller_of("second-key", "/call-3").await.as_deref(), Some("billing"));
+    assert_eq!(caller_of("first-key", "/call-4").await, None);
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sumun_tests::{Actuator, DEADLINE, Load, Reply, Response, Sumun, Tally, Upstream, eventually};
+use sumun_tests::{
+    Actuator, Client, DEADLINE, Load, Reply, Response, Sumun, Tally, Upstream, eventually,
+};
 
 use crate::policies;
 
@@ -64,7 +66,7 @@ async fn the_running_policy_reproduces_every_live_decision_under_load() {
     actuator.set(9.0, 12.0, 0.5);
     let keys = policies::upstream(&actuator.upstream().url());
     let keys = format!("{keys}, workers_max: 12, signals: {{ source: actuator, every: 200ms }}");
-    let admission = "rps: { limit: 60, burst: 20 }, workers: { enter: 80%, exit: 70% }, \
+    let admission = "rps: { limit: 60, burst: 20 }, workers: { enter: 80%, exit: 70%, wait: 50ms }, \
                      cpu: { enter: 80%, exit: 70% }";
     let report = "  report: { match: { path: /report/** }, function: fn }\n";
     let policy = mixed(&keys, admission, 2).replacen("function: fn", "upstream: up", 1) + report;
@@ -89,18 +91,80 @@ async fn the_running_policy_reproduces_every_live_decision_under_load() {
     }
     let told = preview_of_itself(&sumun).await;
     let (same, different) = (count(&told, "/fidelity/same"), count(&told, "/fidelity/different"));
-    let overlapped = count(&told, "/fidelity/overlapped");
-    eprintln!("{same} decided alike, {different} not, {overlapped} turns overlapped");
+    eprintln!("{same} decided alike, {different} not");
     eprintln!("live: {}", told["now"]);
     assert_eq!(told["fidelity"]["whole"], true, "{told}");
     assert_eq!(same + different, count(&told, "/calls"), "{told}");
-    assert!(offered > 1_000 && count(&told, "/calls") > offered, "{offered}");
+    // How many they are the machine decides.
+    assert!(offered > 100 && count(&told, "/calls") > offered, "{offered}");
     for code in ["rps_over", "workers_over", "quota_full"] {
         assert!(count(&told, &format!("/now/refused_by/{code}")) > 0, "{code}: {}", told["now"]);
     }
-    // A thread that the system stopped in its turn leaves the order of a few calls open.
-    assert!(different <= 4 * overlapped, "{different} of {same}, {overlapped} overlapped");
-    assert!(different * 100 <= same, "{different} of {same}");
+    assert_eq!(different, 0, "of {same}");
+}
+
+/// Calls wait for slots and are handed them, slots and quotas of two upstreams are taken and given
+/// back, clients leave, policies change; and the recording is read in the middle of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_in_the_middle_of_it_all_reproduces_every_decision_so_far() {
+    let slow = |_: &_| Reply::ok("ok").after(Duration::from_millis(3));
+    let (one, two) = (Upstream::start(slow).await, Upstream::start(slow).await);
+    let policy = |max: u32| {
+        let of = |upstream: &Upstream| policies::upstream(&upstream.url());
+        let shed = "admission: { workers: { enter: 50%, exit: 40%, full: 90%, wait: 30ms } }";
+        format!(
+            "version: 1\npool: {{ total: 12, unreserved_min: 4 }}\n\
+             upstreams:\n  one: {{ {}, workers_max: {max} }}\n  two: {{ {}, workers_max: {max} }}\n\
+             functions:\n  a: {{ upstream: one }}\n  b: {{ upstream: two }}\n\
+             \x20 c: {{ upstream: two, reserved: 3 }}\n\
+             routes:\n\
+             \x20 a: {{ match: {{ path: /a }}, function: a, class: batch, {shed} }}\n\
+             \x20 b: {{ match: {{ path: /b }}, function: b, class: bulk, {shed} }}\n\
+             \x20 c: {{ match: {{ path: /c }}, function: c, class: default, {shed} }}\n\
+             \x20 d: {{ match: {{ path: /d }}, upstream: one }}\n",
+            of(&one),
+            of(&two),
+        )
+    };
+    let starting = Sumun::with().policy("policy.yaml", &policy(8)).settings("workers: 2\n");
+    let sumun = starting.start().await;
+    let load = Load::requests(sumun.address(), |connection, turn| {
+        let path = ["/a", "/b", "/c", "/d"][(connection + turn as usize) % 4];
+        format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes()
+    });
+    let load = load.connections(32).lasting(Duration::from_mins(1));
+    let stop = load.stop();
+    let load = load.start();
+    for round in 1..=6 {
+        for path in ["/a", "/b", "/c"] {
+            // Gone before the answer, many of them while they wait.
+            let mut client = Client::connect(sumun.address()).await;
+            client.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+        }
+        sumun.write_policy("policy.yaml", policy(8 + round % 2));
+        sumun.sighup();
+        let before = sumun.metric("sumun_policy_revision").await;
+        eventually("some more calls and a reload", DEADLINE, async || {
+            let revision = sumun.metric("sumun_policy_revision").await;
+            if revision > before || before > f64::from(round) { Ok(()) } else { Err(revision) }
+        })
+        .await;
+        let answer = ask(&sumun, &json!({})).await;
+        let told: Value = serde_json::from_str(&answer.text()).expect("JSON");
+        assert_eq!(told["fidelity"]["different"], 0, "round {round}: {told}");
+        eprintln!("{round}: {} calls, {}", told["calls"], told["now"]);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let tally = load.await.expect("the load runs");
+    assert!(tally.broken.is_empty(), "{tally:?}");
+    let told = preview_of_itself(&sumun).await;
+    assert_eq!(
+        (&told["fidelity"]["different"], &told["fidelity"]["whole"]),
+        (&json!(0), &json!(true))
+    );
+    for code in ["workers_over", "quota_full"] {
+        assert!(count(&told, &format!("/now/refused_by/{code}")) > 0, "{code}: {}", told["now"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +186,7 @@ async fn a_preview_beside_live_traffic_changes_no_decision_and_no_counter() {
     let most = 40.0 + 50.0 * began.elapsed().as_secs_f64();
     assert!(previews > 1 && job.broken.is_empty(), "{previews} {job:?}");
     let admitted = job.count(200);
-    assert!((100..=most as u64 + 1).contains(&admitted), "{admitted} admitted, at most {most}");
+    assert!((10..=most as u64 + 1).contains(&admitted), "{admitted} admitted, at most {most}");
     let metric = |decision: &str| {
         format!("sumun_admission_total{{route=\"job\",decision=\"{decision}\",mode=\"enforce\"}}")
     };

@@ -1,8 +1,11 @@
 //! Reload: all or nothing, without a failed call, and what lives survives.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
 use sumun_tests::{Client, DEADLINE, Gate, Load, Reply, Response, Sumun, Upstream, eventually};
 
 use crate::policies;
@@ -237,6 +240,79 @@ async fn a_bucket_survives_a_reload() {
     })
     .await;
     sumun.get("/t/x").await.problem(429, "rps_over");
+}
+
+/// The limit of the n-th version: no two have the same.
+fn limit(n: u32) -> f64 {
+    f64::from(1 + n) / 10.0
+}
+
+/// What a call was told: its trace, and the threshold that refused it.
+type Told = Arc<Mutex<Vec<(String, f64)>>>;
+
+/// By trace, the revision that the access log names for each call.
+fn logged(sumun: &Sumun) -> HashMap<String, u64> {
+    let lines = sumun.stdout();
+    let calls = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    calls
+        .filter_map(|call| {
+            Some((call["trace_id"].as_str()?.to_owned(), call["revision"].as_u64()?))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_decision_is_of_the_revision_that_it_names_under_a_thousand_reloads() {
+    const RELOADS: u32 = 1000;
+    let upstream = Upstream::plain().await;
+    let of = |n: u32| version(&upstream.url(), "same", &format!("{:.1}", limit(n)));
+    let settings = "access_log: { format: json, to: stdout }\nworkers: 2\n";
+    let sumun = Sumun::with().policy("policy.yaml", &of(0)).settings(settings).start().await;
+    let told = Told::default();
+    let load =
+        Load::requests(sumun.address(), |_, _| b"GET /t/x HTTP/1.1\r\nhost: a\r\n\r\n".to_vec());
+    let heard = Arc::clone(&told);
+    let load = load.connections(2).lasting(Duration::from_mins(5)).look(move |answer| {
+        if answer.status == 429 {
+            let problem = answer.json();
+            let trace = problem["trace_id"].as_str().ok_or("no trace")?.to_owned();
+            let threshold = problem["threshold"].as_f64().ok_or("no threshold")?;
+            heard.lock().map_err(|e| e.to_string())?.push((trace, threshold));
+        }
+        Ok(())
+    });
+    let stop = load.stop();
+    let load = load.start();
+    let first = revision(&sumun).await as u64;
+    for n in 1..=RELOADS {
+        sumun.write_policy("policy.yaml", of(n));
+        sumun.sighup();
+        eventually("the next revision", SOON, async || match revision(&sumun).await as u64 {
+            now if now == first + u64::from(n) => Ok(()),
+            now => Err(now),
+        })
+        .await;
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let tally = load.await.expect("no panic");
+    assert!(tally.broken.is_empty() && tally.wrong.is_empty(), "{tally:?}");
+    let told = told.lock().expect("no panic").clone();
+    // A line that finds no room is dropped.
+    let logged = eventually("the lines of the access log", DEADLINE, async || {
+        let logged = logged(&sumun);
+        let found = told.iter().filter(|(trace, _)| logged.contains_key(trace)).count();
+        if found * 10 > told.len() * 9 { Ok(logged) } else { Err((found, told.len())) }
+    })
+    .await;
+    let mut revisions = HashSet::new();
+    for (trace, threshold) in &told {
+        let Some(&revision) = logged.get(trace) else { continue };
+        let expected = limit((revision - first) as u32);
+        assert!((threshold - expected).abs() < 1e-9, "{trace}: {threshold} under {revision}");
+        revisions.insert(revision);
+    }
+    assert!(revisions.len() > RELOADS as usize / 2, "{} revisions were met", revisions.len());
+    eprintln!("{} refusals under {} revisions", told.len(), revisions.len());
 }
 
 /// A refusal whose figures come from two versions was decided under neither.

@@ -154,7 +154,7 @@ export interface Preview {
   callers: { caller: string | null; calls: number; refused_now: number; refused_draft: number }[];
   /** The lists have the same length. */
   series: { every_s: number; calls: number[]; refused_now: number[]; refused_draft: number[] };
-  fidelity: { same: number; different: number; whole: boolean; overlapped: number };
+  fidelity: { same: number; different: number; whole: boolean };
   diff: string[];
   notes: string[];
 }

@@ -49,7 +49,7 @@ use sumun_policy::policy::Class;
 use crate::admission::account::Account;
 use crate::admission::lane::{Gate, Lane, Spend};
 use crate::admission::wait::line::Line;
-use crate::admission::wait::{Asked, Course};
+use crate::admission::wait::{Asked, Course, Handed};
 use crate::route::Route;
 use crate::slots::{Full, Slots, UNLIMITED};
 use crate::time::Moment;
@@ -80,6 +80,7 @@ pub struct Slot {
     route: Arc<Route>,
     class: Class,
     virtual_place: Place,
+    left: bool,
 }
 
 /// Where a call that is in flight also counts as in flight in the virtual world, which is what the
@@ -296,7 +297,7 @@ fn attempt(lane: &Lane, world: State<'_>, ask: Ask, now: Moment) -> Result<(), T
 fn attempt_token(route: &Route, ask: Ask, now: Moment) -> Result<(), Shed> {
     let account = &route.lane.state.live;
     route.lane.rate_verdict(account, ask, Spend::One, now).inspect_err(|_| {
-        route.upstream.state.leave();
+        drop(route.upstream.state.leave());
     })?;
     account.of(ask.class).enter();
     Ok(())
@@ -328,7 +329,7 @@ impl State<'_> {
         if self.slots.leave()
             && let Some(line) = self.line
         {
-            line.pass_on(self.slots);
+            drop(line.pass_on(self.slots));
         }
     }
 
@@ -364,7 +365,7 @@ impl Bound {
 
 impl Slot {
     fn new(route: &Arc<Route>, class: Class, virtual_place: Place) -> Self {
-        Self { route: Arc::clone(route), class, virtual_place }
+        Self { route: Arc::clone(route), class, virtual_place, left: false }
     }
 
     /// The route that the call came by.
@@ -378,8 +379,14 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
+impl Slot {
+    /// Frees it; drop what it returns once no turn is held.
+    pub fn leave(mut self) -> Handed {
+        self.left = true;
+        self.free()
+    }
+
+    fn free(&self) -> Handed {
         let (lane, upstream) = (&self.route.lane.state, &self.route.upstream.state);
         lane.live.of(self.class).leave();
         if self.virtual_place == Place::Lane {
@@ -388,7 +395,15 @@ impl Drop for Slot {
         if self.virtual_place != Place::Nowhere {
             upstream.shadow.leave();
         }
-        upstream.leave();
+        upstream.leave()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !self.left {
+            drop(self.free());
+        }
     }
 }
 

@@ -164,6 +164,11 @@ impl Endpoint {
         self.probe_at.store(if up { 0 } else { u64::MAX }, Release);
     }
 
+    /// Counts this many calls in flight, as a replay found them.
+    pub(crate) fn set_in_flight(&self, calls: u32) {
+        self.in_flight.store(calls, Release);
+    }
+
     /// Keeps what is sound of a reading.
     pub(crate) fn keep(&self, reading: &Reading, now: Moment) {
         let sound = reading.sound();

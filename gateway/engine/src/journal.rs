@@ -13,26 +13,32 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::endpoint::{self, Endpoint};
-use crate::signals::Gauge;
+use crate::endpoint::GAUGES;
+use crate::signals::Sample;
 use crate::time::Moment;
+use crate::upstream::seen::{EndpointSeen, Seen};
 
 /// Memory of one note.
 pub const NOTE_BYTES: usize = size_of::<Note>();
 
-/// Endpoints of an upstream whose state is noted, at most; those behind it are taken to be up.
-const ENDPOINTS_MAX: usize = 64;
+/// What is noted of an endpoint besides its gauges, behind them: whether it is up (1 or 0), and our own
+/// calls where they stand in for what it does not tell.
+pub(crate) const UP: u8 = GAUGES as u8;
+pub(crate) const IN_FLIGHT: u8 = UP + 1;
+
+/// Notes of one endpoint that a turn can make.
+const KINDS: usize = IN_FLIGHT as usize + 1;
 
 /// One thing that a turn saw, or the turn itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Note {
-    /// A gauge read by the next turn.
+    /// What is read by the next turn.
     Read(Read),
     /// A turn.
     Turn(TurnNote),
 }
 
-/// A gauge that had changed.
+/// Something that had changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Read {
     /// Which one.
@@ -47,7 +53,8 @@ pub(crate) struct Read {
 pub(crate) enum GaugeOf {
     /// The gateway's own CPU.
     OwnCpu,
-    /// Gauge `.1` of the endpoint with index `.0`, in the order of [`Endpoint::gauges`].
+    /// Of the endpoint with index `.0` the gauge `.1` of [`crate::Endpoint::gauges`], or [`UP`], or
+    /// [`IN_FLIGHT`].
     Endpoint(u16, u8),
 }
 
@@ -55,14 +62,12 @@ pub(crate) enum GaugeOf {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TurnNote {
     pub at: Moment,
-    /// Its number among the turns of its upstream, the lower half.
+    /// Its stamp, the lower half.
     pub order: u32,
     /// The compilation that it belongs to, the lower half.
     pub generation: u16,
     /// Whether it was the first of a compilation, which compiling makes by itself.
     pub installs: bool,
-    /// Bit n: endpoint n is down.
-    pub down: u64,
 }
 
 /// Notes that may still be kept, over all journals.
@@ -77,8 +82,8 @@ pub(crate) struct Budget {
 pub(crate) struct Journal {
     budget: Arc<Budget>,
     notes: VecDeque<Note>,
-    /// What was last noted of each gauge; of the generation that it belongs to.
-    seen: Vec<Option<Moment>>,
+    /// What was last noted of each gauge, and when it was read; of the generation that it belongs to.
+    seen: Vec<Option<(Moment, u64)>>,
     generation: u64,
 }
 
@@ -86,7 +91,7 @@ pub(crate) struct Journal {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Made {
     pub at: Moment,
-    pub number: u64,
+    pub stamp: u64,
     pub generation: u64,
     pub installs: bool,
 }
@@ -98,9 +103,7 @@ impl GaugeOf {
     fn place(self) -> usize {
         match self {
             Self::OwnCpu => 0,
-            Self::Endpoint(index, kind) => {
-                1 + usize::from(index) * endpoint::GAUGES + usize::from(kind)
-            }
+            Self::Endpoint(index, kind) => 1 + usize::from(index) * KINDS + usize::from(kind),
         }
     }
 }
@@ -134,26 +137,21 @@ impl Journal {
     }
 
     /// Notes a turn and what it saw.
-    pub(crate) fn note(&mut self, made: Made, endpoints: &[Arc<Endpoint>], own_cpu: &Gauge) {
+    pub(crate) fn note(&mut self, made: Made, seen: &Seen) {
         if self.generation != made.generation {
             // Another policy may number other endpoints.
             self.seen.clear();
             self.generation = made.generation;
         }
-        self.read(GaugeOf::OwnCpu, own_cpu);
-        let mut down = 0;
-        for (index, endpoint) in (0u16..).zip(endpoints.iter().take(ENDPOINTS_MAX)) {
-            for (kind, gauge) in (0u8..).zip(endpoint.gauges()) {
-                self.read(GaugeOf::Endpoint(index, kind), gauge);
-            }
-            down |= u64::from(!endpoint.is_up()) << index;
+        self.read(GaugeOf::OwnCpu, seen.own_cpu);
+        for (index, endpoint) in (0u16..).zip(&seen.endpoints) {
+            self.endpoint(index, endpoint, seen.stood_in);
         }
         self.push(Note::Turn(TurnNote {
             at: made.at,
-            order: made.number as u32,
+            order: made.stamp as u32,
             generation: made.generation as u16,
             installs: made.installs,
-            down,
         }));
     }
 
@@ -176,13 +174,25 @@ impl Journal {
         self.budget.give(count);
     }
 
-    fn read(&mut self, source: GaugeOf, gauge: &Gauge) {
-        let Some(sample) = gauge.last() else { return };
+    fn endpoint(&mut self, index: u16, endpoint: &EndpointSeen, in_flight: bool) {
+        for (kind, sample) in (0u8..).zip(endpoint.gauges) {
+            self.read(GaugeOf::Endpoint(index, kind), sample);
+        }
+        let state = |value| Some(Sample { value, at: Moment::default() });
+        self.read(GaugeOf::Endpoint(index, UP), state(f64::from(u8::from(endpoint.up))));
+        if in_flight {
+            self.read(GaugeOf::Endpoint(index, IN_FLIGHT), state(f64::from(endpoint.in_flight)));
+        }
+    }
+
+    fn read(&mut self, source: GaugeOf, sample: Option<Sample>) {
+        let Some(sample) = sample else { return };
         let place = source.place();
         if self.seen.len() <= place {
             self.seen.resize(place + 1, None);
         }
-        if self.seen[place].replace(sample.at) == Some(sample.at) {
+        let known = (sample.at, sample.value.to_bits());
+        if self.seen[place].replace(known) == Some(known) {
             return;
         }
         self.push(Note::Read(Read { source, value: sample.value, at: sample.at }));

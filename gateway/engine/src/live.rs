@@ -18,6 +18,7 @@ use sumun_policy::units::Name;
 use crate::admission::lane::LaneState;
 use crate::endpoint::Endpoint;
 use crate::journal::{self, Budget};
+use crate::order::Stamps;
 use crate::quota::{FunctionState, Pool};
 use crate::rate::callers::CALLERS_MAX;
 use crate::signals::{Gauge, Reading};
@@ -43,6 +44,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     pub budget: Arc<Budget>,
+    pub stamps: Arc<Stamps>,
     /// How long a turn of the slow loop is kept.
     pub keep: Duration,
 }
@@ -75,7 +77,7 @@ impl Live {
     /// The same, and what its slow loop sees is kept for a replay: for `keep`, in at most `bytes`.
     pub fn recorded(callers_max: usize, bytes: usize, keep: Duration) -> Self {
         let budget = Arc::new(Budget::new(bytes / journal::NOTE_BYTES));
-        Self::with(callers_max, Some(Recorder { budget, keep }))
+        Self::with(callers_max, Some(Recorder { budget, stamps: Arc::default(), keep }))
     }
 
     fn with(callers_max: usize, recorder: Option<Recorder>) -> Self {
@@ -95,10 +97,13 @@ impl Live {
         self.inner.recorder.as_ref().map_or(0, |recorder| recorder.budget.used_bytes())
     }
 
-    /// Turns that overlapped another of the same upstream, ever: their order is not known exactly.
-    pub fn overlapped(&self) -> u64 {
+    /// A stamp up to which every turn has ended, so that all of them are recorded whole; 0 where
+    /// nothing is.
+    pub fn settled(&self) -> u64 {
         let entries = self.entries().lock();
-        entries.upstreams.values().map(|upstream| upstream.overlapped()).sum()
+        let last = self.recorder().map_or(0, |recorder| recorder.stamps.last());
+        entries.upstreams.values().for_each(|upstream| upstream.pass());
+        last
     }
 
     pub(crate) fn recorder(&self) -> Option<&Recorder> {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use parking_lot::{Mutex, MutexGuard};
 use sumun_policy::policy;
 use sumun_policy::units::Name;
 
@@ -98,6 +99,8 @@ pub(crate) struct FunctionState {
 pub(crate) struct Pool {
     total: Slots,
     unreserved: Slots,
+    /// Where calls are recorded: held over a turn ([`crate::order`]).
+    turns: Mutex<()>,
 }
 
 // === impl Function ===
@@ -129,6 +132,10 @@ impl Function {
 // === impl FunctionState ===
 
 impl FunctionState {
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
         Self {
             pool,
@@ -172,7 +179,11 @@ impl FunctionState {
 
 impl Pool {
     pub(crate) fn new(pool: policy::Pool) -> Self {
-        Self { total: Slots::new(pool.total), unreserved: Slots::new(pool.total) }
+        Self {
+            total: Slots::new(pool.total),
+            unreserved: Slots::new(pool.total),
+            turns: Mutex::new(()),
+        }
     }
 
     /// Puts the numbers of a policy in force: what falls before what rises, so that at no moment
@@ -186,6 +197,11 @@ impl Pool {
         };
         words().filter(|(slots, limit)| *limit < slots.limit()).for_each(|(s, l)| s.set_limit(l));
         words().for_each(|(slots, limit)| slots.set_limit(limit));
+    }
+
+    /// Nobody else takes or gives back a permit in a turn meanwhile.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock()
     }
 
     pub(crate) fn view(&self) -> PoolView {

@@ -1,16 +1,18 @@
 //! What a policy would have done with calls that were recorded.
 //!
-//! A [`Recording`] holds calls as they asked for admission and ended, and the turns of the slow loop
-//! with what these saw, in the order in which they happened ([`crate::order`]). [`play`] builds a
-//! fresh engine and takes it through them in virtual time: the same [`crate::Route::decide`], the
-//! same quotas, the same slow loop as live. No clock, no IO.
+//! A [`Recording`] holds calls as they asked for admission, waited for it and ended, and the turns of
+//! the slow loop with what these saw, in the order in which they happened ([`crate::order`]). [`play`]
+//! builds a fresh engine and takes it through them in virtual time: the same
+//! [`crate::Route::decide_or_wait`], the same line of those who wait, the same quotas, the same slow
+//! loop as live. No clock, no IO.
 //!
 //! - Under the policies that it was recorded under, each call meets the state that it met live and
 //!   is decided alike. A recording that begins in the middle (the older part was forgotten) starts
 //!   with an engine that has learned nothing; it catches up within seconds.
 //! - Under a draft, a call that ran live holds its slot as long as it did live; one that was refused
-//!   live and is admitted by the draft, as long as the median of its route. What upstreams reported
-//!   busy is corrected by how many more or fewer calls of ours they would have had.
+//!   live and is admitted by the draft, as long as the median of its route. A call that waits does so
+//!   as long as the draft lets it. What upstreams reported busy is corrected by how many more or fewer
+//!   calls of ours they would have had.
 //!
 //! Not played: how callers would have reacted, and how much slower the service would have become.
 //!
@@ -18,8 +20,10 @@
 
 mod assemble;
 mod matching;
+mod pending;
 mod player;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sumun_policy::Policy;
@@ -47,12 +51,12 @@ pub enum Verdict {
     QuotaFull,
 }
 
-/// A call as it asked for admission.
+/// A call's admission, decided.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Asked {
-    /// When.
+    /// When it asked, or its wait ended.
     pub at: Moment,
-    /// Its turn at its upstream, the lower half of the number.
+    /// The stamp of its turn, the lower half.
     pub order: u32,
     /// Its route, a place in [`Tape::routes`].
     pub route: u16,
@@ -68,12 +72,29 @@ pub struct Asked {
     pub shadow: Option<Reason>,
 }
 
-/// The end of a call that ran.
+/// A call that asked, found all slots taken, and waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// When it asked.
+    pub at: Moment,
+    /// The stamp of its turn, the lower half.
+    pub order: u32,
+    /// Its route, a place in [`Tape::routes`].
+    pub route: u16,
+    /// The compilation that decides, the lower half of [`crate::Snapshot::generation`].
+    pub generation: u16,
+    /// The class that it asked for.
+    pub class: Class,
+    /// Who asked, as a hash.
+    pub caller: Option<u64>,
+}
+
+/// The end of a call that ran, or of a wait without a decision: its client has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {
     /// When.
     pub at: Moment,
-    /// Its turn at its upstream, the lower half of the number.
+    /// The stamp of its turn, the lower half.
     pub order: u32,
     /// Its route, a place in [`Tape::routes`].
     pub route: u16,
@@ -115,6 +136,10 @@ pub struct Recording {
     routes: Vec<Name>,
     upstreams: Vec<Name>,
     calls: Vec<Asked>,
+    /// Calls that waited.
+    waits: Vec<Wait>,
+    /// Of each call its place in `waits`, where it waited.
+    waited: HashMap<u32, u32>,
     /// Of each call: how long it held its slot, where its end is known.
     held_ns: Vec<Option<u64>>,
     /// Calls before this place were in flight when the recording begins.
@@ -123,6 +148,14 @@ pub struct Recording {
     whole: bool,
     /// Callers that were remembered of a route.
     callers_max: usize,
+}
+
+/// A call in the line.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    joined: Joined,
+    /// The call that it became; `None`: its client left, or it still waits.
+    call: Option<u32>,
 }
 
 /// One thing that happened.
@@ -136,7 +169,11 @@ struct Event {
 
 #[derive(Clone, Copy, Debug)]
 enum What {
-    /// The call at this place asks.
+    /// The wait at this place begins.
+    Join(u32),
+    /// It ends without a decision.
+    Abandon(u32),
+    /// The call at this place is decided, which ends its wait where it has waited.
     Ask(u32),
     /// The call at this place ends.
     Leave(u32),
@@ -178,10 +215,10 @@ impl Recording {
 // === impl Event ===
 
 impl Event {
-    /// The compilation that came into force with it.
-    fn installs(&self) -> Option<u16> {
-        match &self.what {
-            What::Turn(turn) if turn.installs => Some(turn.generation),
+    /// The compilation under which a call is decided with it.
+    fn decides(&self, recording: &Recording) -> Option<u16> {
+        match self.what {
+            What::Ask(_) | What::Join(_) => self.generation(recording),
             _ => None,
         }
     }
@@ -190,9 +227,10 @@ impl Event {
     fn generation(&self, recording: &Recording) -> Option<u16> {
         match &self.what {
             What::Ask(place) => Some(recording.calls[*place as usize].generation),
+            What::Join(place) => Some(recording.waits[*place as usize].joined.generation),
             What::Read(_, generation) => Some(*generation),
             What::Turn(turn) => Some(turn.generation),
-            What::Leave(_) => None,
+            What::Leave(_) | What::Abandon(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use sumun_policy::policy::{self, Class};
 use crate::admission::lane::{Gate, Lane};
 use crate::admission::wait::Course;
 use crate::admission::{self, Ask, Decision, ThresholdView};
+use crate::order::Turn;
 use crate::quota::Function;
 use crate::slots::UNLIMITED;
 use crate::time::Moment;
@@ -41,6 +42,12 @@ impl Route {
     /// Decides on a call of the route's own class by nobody that is known.
     pub fn admit(self: &Arc<Self>, now: Moment) -> Decision {
         self.decide(Ask { class: self.policy.class, caller: None }, now)
+    }
+
+    /// Takes the turn of one of its calls; `None` where nothing is recorded. Hold it over a decision
+    /// or an end, its consequences and its record, not longer.
+    pub fn take_turn(&self) -> Option<Turn<'_>> {
+        self.upstream.take_turn(self.function.as_ref().map(|function| function.state.pool()))
     }
 
     /// Its calls in flight.

@@ -57,18 +57,14 @@ impl Snapshot {
         let lanes: HashMap<&Name, Arc<Lane>> = policy
             .routes
             .iter()
-            .map(|(name, route)| {
-                let (state, callers_max) = (entries.lane(name), live.callers_max());
-                (name, Arc::new(Lane::new(route, state, callers_max, now)))
-            })
+            .map(|(name, route)| (name, Arc::new(Lane::new(route, entries.lane(name)))))
             .collect();
         let upstreams = upstreams(&policy, &lanes, generation, &mut entries, live, now);
         let routes = routes(&policy, &lanes, &upstreams, &functions);
         let hosts = Hosts::new(&routes);
         // Still under the lock: of two compilations the later one is the one in force.
-        for upstream in &upstreams {
-            upstream.install(now);
-        }
+        let parts = Beginning { policy: &policy, functions: &functions, upstreams: &upstreams };
+        parts.begin(lanes.values(), &entries, live, now);
         entries.sweep(&policy);
         drop(entries);
         let live = live.clone();
@@ -125,18 +121,46 @@ impl Snapshot {
     }
 }
 
+/// What a policy that comes into force changes of the live state.
+struct Beginning<'a> {
+    policy: &'a Policy,
+    functions: &'a [Arc<Function>],
+    upstreams: &'a [Arc<Upstream>],
+}
+
+impl Beginning<'_> {
+    /// Puts its numbers in force, at everything at once: no call meets half of them.
+    fn begin<'a>(
+        &self,
+        lanes: impl Iterator<Item = &'a Arc<Lane>>,
+        entries: &Entries,
+        live: &Live,
+        now: Moment,
+    ) {
+        let installing: Vec<_> = self.upstreams.iter().map(|upstream| upstream.install()).collect();
+        let turn = live.recorder().map(|recorder| {
+            let orders = entries.upstreams().filter_map(|(_, state)| state.order());
+            recorder.stamps.take_all(orders, live.pool())
+        });
+        let numbers = self.functions.iter().map(|f| (&*f.state, f.policy.reserved));
+        live.pool().apply(self.policy.pool.total, &numbers.collect::<Vec<_>>());
+        lanes.for_each(|lane| lane.begin(live.callers_max(), now));
+        let stamp = turn.as_ref().map(|turn| turn.stamp);
+        let handed: Vec<_> = installing.into_iter().map(|one| one.begin(stamp, now)).collect();
+        drop(turn);
+        drop(handed); // wakes who waited
+    }
+}
+
 fn functions(policy: &Policy, entries: &mut Entries, live: &Live) -> Vec<Arc<Function>> {
     let pool = live.pool();
-    let functions: Vec<_> = policy
+    policy
         .functions
         .iter()
         .map(|(name, function)| {
             Arc::new(Function { policy: function.clone(), state: entries.function(name, pool) })
         })
-        .collect();
-    let numbers: Vec<_> = functions.iter().map(|f| (&*f.state, f.policy.reserved)).collect();
-    pool.apply(policy.pool.total, &numbers);
-    functions
+        .collect()
 }
 
 fn upstreams(

@@ -9,13 +9,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sumun_policy::policy::{self, Source};
 
 use crate::admission::lane::Lane;
-use crate::admission::wait::Asked;
 use crate::admission::wait::line::Line;
+use crate::admission::wait::{Asked, Handed};
 use crate::endpoint::{self, Endpoint};
+use crate::journal::Made;
 use crate::live::Recorder;
 use crate::signals::{Gauge, PERIOD_DEFAULT, Patience, Reading, SignalView};
 use crate::slots::{Slots, UNLIMITED};
@@ -25,6 +26,7 @@ use crate::upstream::turn::Scratch;
 
 mod load;
 mod recorded;
+pub(crate) mod seen;
 mod turn;
 
 /// Least time between two refreshes by readings, times lanes: ORCA headers come with every
@@ -150,19 +152,19 @@ impl Upstream {
         self.endpoints.iter().flat_map(|endpoint| self.signals_of(endpoint, now)).collect()
     }
 
-    /// Makes this object the one that sets limits, and sets them.
-    pub(crate) fn install(&self, now: Moment) {
+    /// Makes this object the one that sets limits. Waits for a round under the older policy, and keeps
+    /// others away until it has [begun](Installing::begin).
+    pub(crate) fn install(&self) -> Installing<'_> {
+        let scratch = self.state.slow.lock();
         self.state.generation.store(self.generation, Release);
-        // Waits for a turn under the older policy: these lanes must not begin without limits.
-        let mut scratch = self.state.slow.lock();
-        self.recorded_turn(&mut scratch, now, true);
+        Installing { upstream: self, scratch }
     }
 
     /// One turn of the slow loop. Where another thread is in it, that one does.
     pub(crate) fn refresh(&self, now: Moment) {
         let Some(mut scratch) = self.state.slow.try_lock() else { return };
         if self.state.generation.load(Acquire) == self.generation {
-            self.recorded_turn(&mut scratch, now, false);
+            self.round(&mut scratch, now);
         }
     }
 
@@ -170,10 +172,10 @@ impl Upstream {
         self.has_shadow
     }
 
-    fn turn_from_last(&self, scratch: &mut Scratch, now: Moment) {
+    fn turn_from_last(&self, scratch: &mut Scratch, now: Moment) -> Handed {
         let last = Moment::from_nanos(self.state.refreshed_at.swap(now.nanos(), Relaxed));
         let elapsed = if last == Moment::default() { Duration::ZERO } else { now.since(last) };
-        self.turn(scratch, elapsed, now);
+        self.turn(scratch, elapsed, now)
     }
 
     /// How long a quantity may be silent. One that never spoke is missed ten periods after the
@@ -201,6 +203,24 @@ impl Upstream {
     }
 }
 
+/// An upstream of a policy that is about to come into force: its slow loop is held.
+pub(crate) struct Installing<'a> {
+    upstream: &'a Upstream,
+    scratch: MutexGuard<'a, Scratch>,
+}
+
+impl Installing<'_> {
+    /// The first round: its lanes must not begin without limits. In the turn with this stamp, where
+    /// turns are taken; drop what it returns after the turn.
+    pub(crate) fn begin(mut self, stamp: Option<u64>, now: Moment) -> Handed {
+        let handed = self.upstream.turn_from_last(&mut self.scratch, now);
+        let generation = self.upstream.generation;
+        let made = stamp.map(|stamp| Made { at: now, stamp, generation, installs: true });
+        self.upstream.keep(made, &mut self.scratch);
+        handed
+    }
+}
+
 /// A quantity that may be scraped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Series {
@@ -225,10 +245,8 @@ impl UpstreamState {
     }
 
     /// Frees a slot: it goes to whoever waits first, where somebody does.
-    pub(crate) fn leave(&self) {
-        if self.slots.leave() {
-            self.line.pass_on(&self.slots);
-        }
+    pub(crate) fn leave(&self) -> Handed {
+        if self.slots.leave() { self.line.pass_on(&self.slots) } else { Handed::default() }
     }
 }
 

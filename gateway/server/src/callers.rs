@@ -12,16 +12,20 @@
 pub mod api_keys;
 pub mod certificate;
 pub mod class;
+mod key_file;
 pub mod token;
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::Notify;
 
 use self::api_keys::ApiKeys;
 use self::certificate::CertificateNames;
+use self::key_file::{KeyFile, POLL};
 use self::token::{TokenKeys, Tokens};
 use crate::clock::Clock;
 use crate::settings::{Believe, CallerSource, CallersSettings, NAME_BYTES_MAX};
@@ -31,8 +35,10 @@ pub struct Callers {
     settings: CallersSettings,
     /// Drawn at the start.
     key: RandomState,
-    token_keys: Option<TokenKeys>,
-    api_keys: Option<ApiKeys>,
+    token_keys: Option<KeyFile<TokenKeys>>,
+    api_keys: Option<KeyFile<ApiKeys>>,
+    /// Asks for a look at the files.
+    asked: Notify,
 }
 
 /// A file of keys that can't be used.
@@ -109,11 +115,42 @@ impl Callers {
     /// Reads the key files.
     pub fn new(settings: &CallersSettings) -> Result<Self, CallersError> {
         Ok(Self {
-            token_keys: settings.jwt_keys.as_deref().map(TokenKeys::load).transpose()?,
-            api_keys: settings.api_keys.as_deref().map(ApiKeys::load).transpose()?,
+            token_keys: settings.jwt_keys.as_deref().map(KeyFile::load).transpose()?,
+            api_keys: settings.api_keys.as_deref().map(KeyFile::load).transpose()?,
             settings: settings.clone(),
             key: RandomState::new(),
+            asked: Notify::new(),
         })
+    }
+
+    /// Reads the key files again when they change, for as long as the process runs. Returns at once
+    /// where there are none.
+    pub async fn follow_keys(self: Arc<Self>) {
+        if self.token_keys.is_none() && self.api_keys.is_none() {
+            return;
+        }
+        loop {
+            let _ = tokio::time::timeout(POLL, self.asked.notified()).await;
+            let this = Arc::clone(&self);
+            // A panic in it has been printed; the next look may be better.
+            let _ = tokio::task::spawn_blocking(move || {
+                this.token_keys.iter().for_each(KeyFile::look);
+                this.api_keys.iter().for_each(KeyFile::look);
+            })
+            .await;
+        }
+    }
+
+    /// Asks for a look at the key files now.
+    pub fn ask_for_keys(&self) {
+        self.asked.notify_one();
+    }
+
+    /// What is wrong with the key files; where something is, older keys are used.
+    pub fn key_problems(&self) -> Vec<String> {
+        let tokens = self.token_keys.as_ref().and_then(KeyFile::problem);
+        let api = self.api_keys.as_ref().and_then(KeyFile::problem);
+        tokens.into_iter().chain(api).collect()
     }
 
     /// Who makes a call: what the first source says that says anything.
@@ -138,7 +175,7 @@ impl Callers {
                 CallerSource::ApiKey(field) => {
                     let secret = only(signs.headers, field)?.as_bytes();
                     match &self.api_keys {
-                        Some(keys) => keys.find(secret).map(named),
+                        Some(file) => file.keys().find(secret).map(named),
                         None if secret.is_empty() => None,
                         None => {
                             Some(Identity { hash: self.hash(source, secret), name: None, proven })
@@ -166,7 +203,8 @@ impl Callers {
     fn token(&self, claim: &str, signs: &Signs<'_>) -> Option<CallerName> {
         let token = token::bearer(only(signs.headers, &http::header::AUTHORIZATION)?)?;
         let mut tokens = signs.tokens.borrow_mut();
-        tokens.read(token, claim, self.token_keys.as_ref(), signs.clock.wall())
+        let keys = self.token_keys.as_ref().map(KeyFile::keys);
+        tokens.read(token, claim, keys.as_deref().map(|keys| &**keys), signs.clock.wall())
     }
 
     /// Of what was said and of the kind of source that said it: one's header is not another's token.

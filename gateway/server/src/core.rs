@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::date::HttpDate;
 use crate::deadline::Deadlines;
 use crate::drain::Drain;
+use crate::listen::turnstile::Turnstile;
 use crate::plan::{CorePlan, Plan};
 use crate::recording::{CoreRecorder, Recording};
 use crate::settings::Settings;
@@ -36,7 +37,7 @@ pub struct Shared {
     /// The time.
     pub clock: Clock,
     /// Tells callers apart.
-    pub callers: Callers,
+    pub callers: Arc<Callers>,
     /// The policy in force, replaced whole.
     pub plan: ArcSwap<Plan>,
     /// The shared cache.
@@ -65,6 +66,8 @@ pub struct Core {
     pub shared: Arc<Shared>,
     /// Its counters, rings and sampler.
     pub telemetry: CoreTelemetry,
+    /// Whose head it reads next.
+    pub turnstile: Rc<Turnstile>,
     /// Its deadlines.
     pub deadlines: Deadlines,
     /// Its connections to upstreams.
@@ -88,6 +91,7 @@ impl Core {
     /// A worker's own, on the worker's thread.
     pub fn new(shared: Arc<Shared>, telemetry: CoreTelemetry) -> Self {
         let deadlines = Deadlines::default();
+        let turnstile = Rc::new(Turnstile::new(shared.clock));
         let pools = Pools::default();
         let plan = RefCell::new(Rc::new(CorePlan::new(shared.plan.load_full(), &pools)));
         let via = ["1.1", "2"].map(|version| {
@@ -99,6 +103,7 @@ impl Core {
         Self {
             shared,
             telemetry,
+            turnstile,
             deadlines,
             pools,
             connections: TaskTracker::new(),

@@ -123,7 +123,7 @@ impl Gateway {
         let recording = Recording::new(&settings.recording, settings.workers);
         let live = Arc::new(live(&settings, recording.is_some()));
         let shared = Arc::new(Shared {
-            callers: Callers::new(&settings.callers)?,
+            callers: Arc::new(Callers::new(&settings.callers)?),
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
             cache: cache(&settings, clock, background.handle()),
             recording,
@@ -204,6 +204,7 @@ impl Gateway {
             watch: Arc::clone(&gauges) as Arc<dyn Watch>,
             reload: self.reload.clone(),
         })?;
+        self.background.spawn(Arc::clone(&self.shared.callers).follow_keys());
         self.background.spawn(slow_loop(
             Arc::clone(&self.shared),
             Arc::clone(&self.live),
@@ -280,6 +281,7 @@ impl Gateway {
                     self.telemetry.reopen();
                     // A full queue: a reload is already asked for.
                     let _ = self.hangups.try_send(());
+                    self.shared.callers.ask_for_keys();
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! them ([`sumun_engine::replay`]).
 //!
 //! Begins with the process. Each worker writes a ring of its own ([`ring::Ring`]): 32 bytes when a
-//! call asks and 16 when it ends, without waiting and without allocating but for a chunk now and
+//! call is decided, 32 more where it waits before, and 16 when it ends, without waiting and without allocating but for a chunk now and
 //! then. What the engine's slow loop saw is kept by the engine itself. Nothing of a call's content is
 //! kept: its route, its class, its caller (a hash, and its name where that is no secret), times, and
 //! what was decided.
@@ -149,10 +149,10 @@ impl Recording {
     }
 
     /// Everything that is kept of the last [`RecordingSettings::keep`]. Copies it: some milliseconds
-    /// for each MiB.
-    pub fn take(&self, now: Moment) -> Taken {
+    /// for each MiB. `settled`: a stamp that [`sumun_engine::Live::settled`] has just given.
+    pub fn take(&self, settled: u64, now: Moment) -> Taken {
         let since = Moment::from_nanos(now.nanos().saturating_sub(self.keep.as_nanos() as u64));
-        let mut tape = Tape::default();
+        let mut tape = Tape { settled, ..Tape::default() };
         let mut begins = (since > Moment::default()).then_some(since);
         let mut seen = 0;
         for (core, ring) in (0u64..).zip(&self.rings) {
@@ -163,6 +163,9 @@ impl Recording {
                 match entry {
                     Entry::Asked(number, asked) => {
                         tape.asked.push((core << 32 | u64::from(number), asked));
+                    }
+                    Entry::Joined(number, joined) => {
+                        tape.joined.push((core << 32 | u64::from(number), joined));
                     }
                     Entry::Left(number, left) => {
                         tape.left.push((core << 32 | u64::from(number), left));

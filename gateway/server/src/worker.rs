@@ -37,11 +37,17 @@ pub fn start(
         runtime.block_on(async move {
             let core = Rc::new(Core::new(shared, telemetry()));
             drop(starting);
-            // No task of its own: a worker without time would hold everybody up for ever, so a
-            // panic of the one is the end of the other.
+            let turnstile = Rc::clone(&core.turnstile);
+            let usher = tokio::task::spawn_local(async move { turnstile.usher().await });
+            // A worker without time or without an usher would hold everybody up for ever, so a panic
+            // of one of them is the end of it.
             tokio::select! {
                 served = serve(&core, listener) => served,
                 never = tick(&core) => match never {},
+                ended = usher => Err(io::Error::other(ended.err().map_or_else(
+                    || "the usher has left".to_owned(),
+                    |error| error.to_string(),
+                ))),
             }
         })
     })

@@ -22,6 +22,8 @@ pub(crate) struct Account {
     pub bucket: Bucket,
     /// What each caller has spent, where each has its own rate; made when the first policy says so.
     pub callers: OnceLock<CallerBuckets>,
+    /// Calls let in on `bucket` although each known caller has its own: of those that are not known.
+    pub strangers: AtomicU64,
     /// Returns of calls that the rate refused.
     pub rate_returns: Ledger,
     classes: [ClassAccount; Class::ALL.len()],

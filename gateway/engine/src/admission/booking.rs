@@ -75,11 +75,9 @@ impl Ledger {
     /// `used` (0..=1) was used.
     pub(crate) fn forgive(&self, used: f64, elapsed: Duration, now: Moment) {
         let unused = (1.0 - used / USED_MIN).clamp(0.0, 1.0);
-        let kept = (-unused * elapsed.as_secs_f64() / FORGIVEN_OVER.as_secs_f64()).exp();
         let mut last = self.last_ns.load(Relaxed);
         while unused > 0.0 && last > now.nanos() {
-            let ahead_ns = (last - now.nanos()) as f64 * kept;
-            let next = now.nanos().saturating_add(ahead_ns as u64);
+            let next = forgiven(last, elapsed.mul_f64(unused), now);
             match self.last_ns.compare_exchange_weak(last, next, Relaxed, Relaxed) {
                 Ok(_) => return,
                 Err(seen) => last = seen,
@@ -99,6 +97,13 @@ impl Ledger {
         let within_ns = (u128::from(fraction) * u128::from(half_ns)) >> 64;
         Duration::from_nanos(half_ns + within_ns as u64)
     }
+}
+
+/// The last instant that stays booked, nanoseconds, where none was used for so long.
+pub(crate) fn forgiven(last_ns: u64, unused: Duration, now: Moment) -> u64 {
+    let Some(ahead_ns) = last_ns.checked_sub(now.nanos()) else { return last_ns };
+    let kept = (-unused.as_secs_f64() / FORGIVEN_OVER.as_secs_f64()).exp();
+    now.nanos().saturating_add((ahead_ns as f64 * kept) as u64)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -2,6 +2,7 @@
 //! has spent.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -91,6 +92,8 @@ pub(crate) struct Learned {
     /// The same in the virtual world; only where the lane is in shadow mode.
     pub shadow: [Demand; Class::ALL.len()],
     pub classes: [ClassLearned; Class::ALL.len()],
+    /// What callers that are not known take of the route's rate, where each known one has its own.
+    pub strangers: Demand,
     /// Whether `classes` were learned in shadow mode: then they say nothing of live calls.
     pub was_shadow: bool,
 }
@@ -106,38 +109,37 @@ pub(crate) struct ClassLearned {
 // === impl Lane ===
 
 impl Lane {
-    /// The lane of a route; carries what its bucket has spent over to the new rate.
-    pub(crate) fn new(
-        route: &policy::Route,
-        state: Arc<LaneState>,
-        callers_max: usize,
-        now: Moment,
-    ) -> Self {
+    /// The lane of a route, which has not [begun](Self::begin).
+    pub(crate) fn new(route: &policy::Route, state: Arc<LaneState>) -> Self {
         let rules = route
             .admission
             .as_ref()
             .filter(|admission| route.class != Class::Interactive && admission.mode != Mode::Off)
             .map(Rules::new);
+        Self { state, rules, terms: std::array::from_fn(|_| Terms::new()) }
+    }
+
+    /// Comes into force: carries what its bucket has spent over to the new rate.
+    pub(crate) fn begin(&self, callers_max: usize, now: Moment) {
+        let state = &self.state;
         let mut learned = state.learned.lock();
-        if let Some((_, to)) = rules.as_ref().and_then(|rules| rules.rps) {
+        if let Some((rps, to)) = self.rules.as_ref().and_then(|rules| rules.rps) {
             let from = learned.rate.replace(to).unwrap_or(to);
             state.live.rescale(from, to, now);
             state.shadow.rescale(from, to, now);
-        }
-        let shadow = rules.as_ref().is_some_and(|rules| rules.shadow);
-        if rules.as_ref().and_then(|rules| rules.rps).is_some_and(|(rps, _)| rps.per == Per::Caller)
-        {
-            for account in [&state.live, &state.shadow] {
-                account.callers.get_or_init(|| CallerBuckets::new(callers_max));
+            if rps.per == Per::Caller {
+                for account in [&state.live, &state.shadow] {
+                    account.callers.get_or_init(|| CallerBuckets::new(callers_max));
+                }
             }
         }
+        let shadow = self.is_shadow();
         if learned.was_shadow != shadow {
             learned.was_shadow = shadow;
             learned.shadow = <_>::default();
             learned.classes = <_>::default();
+            learned.strangers = <_>::default();
         }
-        drop(learned);
-        Self { state, rules, terms: std::array::from_fn(|_| Terms::new()) }
     }
 
     /// What a call of this class must pass.
@@ -216,6 +218,9 @@ impl Lane {
             Spend::Nothing => account.bucket.peek(rate, now),
             Spend::One => account.bucket.take(rate, now),
         };
+        if rps.per == Per::Caller && spend == Spend::One && verdict.is_ok() {
+            account.strangers.fetch_add(1, Relaxed);
+        }
         verdict.map_err(|wait| {
             let pace = Pace { interval_ns: rate.interval_ns(), earliest: wait };
             over_rate(rps, account.rate_returns.book(pace, now))

@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::Duration;
 
+pub use crate::admission::wait::line::Handed;
 use crate::admission::wait::line::{Joined, Limited, Ticket};
 use crate::admission::{Ask, Decision, admitted, attempt_token, turn_away};
 use crate::route::Route;
@@ -114,7 +115,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let state = &self.asked.route.upstream.state;
         if !self.finished && !state.line.cancel(&state.slots, self.ticket) {
-            state.leave();
+            drop(state.leave());
         }
     }
 }

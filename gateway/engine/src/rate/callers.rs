@@ -21,6 +21,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::{Rate, next_arrival, rescaled};
+use crate::admission::booking::forgiven;
 use crate::time::{Moment, nanos};
 
 /// Callers remembered of one route where nothing is said: more than most meshes have services, and
@@ -87,6 +88,7 @@ impl CallerBuckets {
     pub fn take(&self, caller: u64, rate: Rate, now: Moment) -> Result<(), Duration> {
         let mut shard = self.shard(caller).lock();
         if let Some(spent) = shard.spent.get_mut(&caller) {
+            spent.forgive(now);
             spent.arrival_ns = next_arrival(rate, spent.arrival_ns, now)?;
             return Ok(());
         }
@@ -101,7 +103,8 @@ impl CallerBuckets {
 
     /// Books a caller's return: the next instant, spaced as its calls may come, that none of its
     /// refused calls was told yet, `earliest` or later. Answers how far from now it is: at most
-    /// [`BOOKED_AHEAD_MAX`] more than `earliest`, where the instants are told anew.
+    /// [`BOOKED_AHEAD_MAX`] more than `earliest`, where the instants are told anew. What it was told
+    /// and did not keep is forgotten as it leaves its rate unused, whatever others do with theirs.
     pub fn book(&self, caller: u64, rate: Rate, earliest: Duration, now: Moment) -> Duration {
         let mut shard = self.shard(caller).lock();
         let first_ns = now.plus(earliest).nanos();
@@ -166,6 +169,18 @@ impl CallerBuckets {
             entries + shard.order.capacity() * size_of::<Reverse<(u64, u64)>>()
         };
         self.shards.len() * size_of::<Padded>() + self.shards.iter().map(of).sum::<usize>()
+    }
+}
+
+// === impl Spent ===
+
+impl Spent {
+    /// Takes back a part of its bookings for the time in which it left its rate unused.
+    fn forgive(&mut self, now: Moment) {
+        let unused = now.since(Moment::from_nanos(self.arrival_ns));
+        if self.booked_ns > now.nanos() && !unused.is_zero() {
+            self.booked_ns = forgiven(self.booked_ns, unused, now);
+        }
     }
 }
 

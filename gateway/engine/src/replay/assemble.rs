@@ -8,7 +8,7 @@ use sumun_policy::units::Name;
 
 use crate::journal::Note;
 use crate::live::Live;
-use crate::replay::{Asked, Event, Left, ROUTES_MAX, Recording, Verdict, What};
+use crate::replay::{Asked, Event, Joined, Left, ROUTES_MAX, Recording, Verdict, Wait, What};
 use crate::time::Moment;
 
 /// What was kept of calls, in any order.
@@ -20,45 +20,41 @@ pub struct Tape {
     pub routes: Vec<Name>,
     /// Calls by a number that is unique on the tape.
     pub asked: Vec<(u64, Asked)>,
+    /// Of those that waited first, how that began.
+    pub joined: Vec<(u64, Joined)>,
     /// Their ends.
     pub left: Vec<(u64, Left)>,
     /// What was kept before this moment is not complete; `None`: nothing was lost.
     pub complete_from: Option<Moment>,
-}
-
-/// One upstream's events, with the whole numbers of their turns.
-#[derive(Debug, Default)]
-struct Lane {
-    last: u64,
-    events: Vec<(u64, Event)>,
-    /// Of its first turn, where older ones were forgotten.
-    begins: Option<Moment>,
+    /// What was stamped later than this is not complete ([`Live::settled`], asked before the tape was
+    /// read).
+    pub settled: u64,
 }
 
 struct Assembly<'a> {
     tape: &'a Tape,
     upstreams: Vec<Name>,
-    lanes: Vec<Lane>,
+    /// With the whole stamp, and of one stamp what comes first.
+    events: Vec<(u64, u8, Event)>,
     /// Upstream of a route under a compilation.
     targets: HashMap<(u16, u16), Option<u16>>,
+    calls: Vec<Asked>,
+    waits: Vec<Wait>,
 }
 
 // === impl Tape ===
 
 impl Tape {
-    /// Puts it in order, with what the slow loop of `live` saw meanwhile. Read the tape first: what
-    /// is newer than the journals is left out.
+    /// Puts it in order, with what the slow loop of `live` saw meanwhile.
     pub fn assemble(mut self, live: &Live) -> Recording {
         self.routes.truncate(ROUTES_MAX);
-        let mut assembly = Assembly::new(&self, live);
-        let begins = assembly.lanes.iter().filter_map(|lane| lane.begins).max();
-        let begins = begins.max(self.complete_from);
-        let (mut calls, mut held_ns) = (Vec::new(), Vec::new());
-        let carried = assembly.carry(begins, &mut calls);
-        held_ns.resize(calls.len(), None);
-        assembly.calls(begins, &mut calls, &mut held_ns);
-        let events = assembly.merged(begins);
-        let upstreams = assembly.upstreams;
+        let mut assembly = Assembly::new(&self);
+        let begins = assembly.slow_loops(live).max(self.complete_from);
+        let carried = assembly.carry(begins);
+        let waits = assembly.waits(begins);
+        let (held_ns, waited) = assembly.asks(begins, &waits);
+        let events = assembly.ordered(begins);
+        let Assembly { upstreams, calls, waits, .. } = assembly;
         Recording {
             whole: begins.is_none(),
             callers_max: live.callers_max(),
@@ -66,6 +62,8 @@ impl Tape {
             routes: self.routes,
             upstreams,
             calls,
+            waits,
+            waited,
             held_ns,
             carried,
             events,
@@ -76,37 +74,75 @@ impl Tape {
 // === impl Assembly ===
 
 impl<'a> Assembly<'a> {
-    fn new(tape: &'a Tape, live: &Live) -> Self {
-        let mut this =
-            Self { tape, upstreams: Vec::new(), lanes: Vec::new(), targets: HashMap::new() };
-        let entries = live.entries().lock();
-        let mut known: Vec<_> = entries.upstreams().map(|(n, state)| (n.clone(), state)).collect();
-        known.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, state) in known {
-            let Some((notes, last)) = state.journal() else { continue };
-            let upstream = this.lanes.len() as u16;
-            this.upstreams.push(name);
-            this.lanes.push(Lane::of(&notes, last, upstream));
+    fn new(tape: &'a Tape) -> Self {
+        Self {
+            tape,
+            upstreams: Vec::new(),
+            events: Vec::new(),
+            targets: HashMap::new(),
+            calls: Vec::new(),
+            waits: Vec::new(),
         }
-        this
+    }
+
+    /// What the slow loops saw; answers from when on all of them are known.
+    fn slow_loops(&mut self, live: &Live) -> Option<Moment> {
+        let entries = live.entries().lock();
+        let mut known: Vec<_> = entries
+            .upstreams()
+            .filter_map(|(name, state)| Some((name.clone(), state.notes()?)))
+            .collect();
+        drop(entries);
+        known.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut begins = None;
+        for (upstream, (name, notes)) in (0u16..).zip(known) {
+            self.upstreams.push(name);
+            begins = begins.max(self.slow_loop(upstream, &notes));
+        }
+        begins
+    }
+
+    /// Answers when its first turn was, where older ones were forgotten.
+    fn slow_loop(&mut self, upstream: u16, notes: &[Note]) -> Option<Moment> {
+        let first = notes.iter().find_map(|note| match note {
+            Note::Turn(turn) => Some(turn),
+            Note::Read(_) => None,
+        });
+        let begins = first.filter(|turn| !turn.installs).map(|turn| turn.at);
+        let mut reads = Vec::new();
+        for note in notes {
+            match note {
+                Note::Read(read) => reads.push(*read),
+                Note::Turn(turn) => {
+                    for read in reads.drain(..) {
+                        let what = What::Read(read, turn.generation);
+                        self.push(upstream, turn.order, turn.at, what);
+                    }
+                    self.push(upstream, turn.order, turn.at, What::Turn(*turn));
+                }
+            }
+        }
+        begins
     }
 
     /// Calls that were in flight when the recording begins: those whose end is on the tape and whose
-    /// beginning is older. They enter first, in the class of their route.
-    fn carry(&mut self, begins: Option<Moment>, calls: &mut Vec<Asked>) -> usize {
-        let Some(begins) = begins else { return 0 };
-        let asked: HashMap<u64, &Asked> = self.tape.asked.iter().map(|(n, a)| (*n, a)).collect();
-        let oldest = self.tape.policies.first().map(|(generation, _)| *generation);
-        for (number, left) in &self.tape.left {
+    /// beginning is older. They enter first, in the class of their route. Answers how many.
+    fn carry(&mut self, begins: Option<Moment>) -> usize {
+        let (tape, Some(begins)) = (self.tape, begins) else { return 0 };
+        let asked: HashMap<u64, &Asked> = tape.asked.iter().map(|(n, a)| (*n, a)).collect();
+        let joined: HashMap<u64, &Joined> = tape.joined.iter().map(|(n, j)| (*n, j)).collect();
+        let oldest = tape.policies.first().map(|(generation, _)| *generation);
+        for (number, left) in &tape.left {
             let known = asked.get(number).copied();
-            if left.at < begins || known.is_some_and(|asked| asked.at >= begins) {
+            let late = left.at < begins || known.is_some_and(|asked| asked.at >= begins);
+            if late || (known.is_none() && joined.contains_key(number)) {
                 continue;
             }
             let Some(generation) = known.map(|asked| asked.generation).or(oldest) else { continue };
             let Some(upstream) = self.target(generation, left.route) else { continue };
             let class = self.class(generation, left.route).unwrap_or_default();
-            let place = calls.len() as u32;
-            calls.push(Asked {
+            let place = self.calls.len() as u32;
+            self.calls.push(Asked {
                 at: begins,
                 order: 0,
                 route: left.route,
@@ -118,80 +154,92 @@ impl<'a> Assembly<'a> {
             });
             self.push(upstream, left.order, left.at, What::Leave(place));
         }
-        calls.len()
+        self.calls.len()
     }
 
-    fn calls(
+    /// The waits, by the numbers of their calls.
+    fn waits(&mut self, begins: Option<Moment>) -> HashMap<u64, u32> {
+        let mut places = HashMap::new();
+        for (number, joined) in &self.tape.joined {
+            if !self.is_settled(joined.order) || begins.is_some_and(|begins| joined.at < begins) {
+                continue;
+            }
+            let Some(upstream) = self.target(joined.generation, joined.route) else { continue };
+            let place = self.waits.len() as u32;
+            places.insert(*number, place);
+            self.waits.push(Wait { joined: *joined, call: None });
+            self.push(upstream, joined.order, joined.at, What::Join(place));
+        }
+        places
+    }
+
+    /// The calls, how long each held its slot, and the wait of each.
+    fn asks(
         &mut self,
         begins: Option<Moment>,
-        calls: &mut Vec<Asked>,
-        held_ns: &mut Vec<Option<u64>>,
-    ) {
-        let mut places = HashMap::new();
+        waits: &HashMap<u64, u32>,
+    ) -> (Vec<Option<u64>>, HashMap<u32, u32>) {
+        let (mut places, mut waited) = (HashMap::new(), HashMap::new());
+        let mut held_ns = vec![None; self.calls.len()];
         for (number, asked) in &self.tape.asked {
-            if begins.is_some_and(|begins| asked.at < begins) {
+            if !self.is_settled(asked.order) || begins.is_some_and(|begins| asked.at < begins) {
                 continue;
             }
             let Some(upstream) = self.target(asked.generation, asked.route) else { continue };
-            let place = calls.len() as u32;
-            places.insert(*number, (place, upstream));
-            calls.push(*asked);
+            let place = self.calls.len() as u32;
+            places.insert(*number, place);
+            self.calls.push(*asked);
             held_ns.push(None);
+            if let Some(wait) = waits.get(number) {
+                self.waits[*wait as usize].call = Some(place);
+                waited.insert(place, *wait);
+            }
             self.push(upstream, asked.order, asked.at, What::Ask(place));
         }
         for (number, left) in &self.tape.left {
-            let Some(&(place, upstream)) = places.get(number) else { continue };
-            let held = left.at.nanos().saturating_sub(calls[place as usize].at.nanos());
-            held_ns[place as usize] = Some(held);
-            self.push(upstream, left.order, left.at, What::Leave(place));
+            let (at, order) = (left.at, left.order);
+            if let Some(place) = places.get(number).copied() {
+                let asked = self.calls[place as usize];
+                held_ns[place as usize] = Some(at.nanos().saturating_sub(asked.at.nanos()));
+                let upstream = self.target(asked.generation, asked.route).unwrap_or_default();
+                self.push(upstream, order, at, What::Leave(place));
+            } else if let Some(wait) = waits.get(number).copied() {
+                let joined = self.waits[wait as usize].joined;
+                let upstream = self.target(joined.generation, joined.route).unwrap_or_default();
+                self.push(upstream, order, at, What::Abandon(wait));
+            }
         }
+        (held_ns, waited)
     }
 
+    /// What is known whole of it is pushed, and what was in flight then stays so.
     fn push(&mut self, upstream: u16, order: u32, at: Moment, what: What) {
-        let lane = &mut self.lanes[usize::from(upstream)];
-        let order = lane.whole(order);
-        lane.events.push((order, Event { at, upstream, what }));
+        if self.is_settled(order) {
+            let rank = u8::from(!matches!(what, What::Read(..)));
+            self.events.push((self.whole(order), rank, Event { at, upstream, what }));
+        }
     }
 
-    /// By turns within an upstream, by time among upstreams. An event counts as no earlier than one
-    /// of its upstream that had its turn before; and a policy comes into force at all upstreams at
-    /// once, so what one of them did before it comes before what another did after it.
-    fn merged(&mut self, begins: Option<Moment>) -> Vec<Event> {
-        let epochs = self.epochs();
-        let mut all = Vec::new();
-        for lane in &mut self.lanes {
-            lane.events.sort_by_key(|(order, _)| *order);
-            let own: Vec<u16> = lane.events.iter().filter_map(|(_, e)| e.installs()).collect();
-            let (mut latest, mut epoch) = (Moment::default(), 0);
-            for (_, event) in lane.events.drain(..) {
-                latest = latest.max(event.at);
-                // Here by its own turn; where a policy does not know this upstream, by time.
-                let reached = |n: usize| match event.installs() {
-                    Some(generation) => epochs[n].0 == generation,
-                    None => !own.contains(&epochs[n].0) && epochs[n].1 <= latest,
-                };
-                epoch = (epoch..epochs.len()).rev().find(|n| reached(*n)).map_or(epoch, |n| n + 1);
-                if begins.is_none_or(|begins| latest >= begins) {
-                    all.push((epoch, latest, event));
-                }
-            }
-        }
-        all.sort_by_key(|(epoch, latest, _)| (*epoch, *latest));
-        all.into_iter().map(|(_, _, event)| event).collect()
+    fn ordered(&mut self, begins: Option<Moment>) -> Vec<Event> {
+        let mut events = std::mem::take(&mut self.events);
+        // Stable: the upstreams of one policy begin in the order of their names.
+        events.sort_by_key(|(stamp, rank, _)| (*stamp, *rank));
+        let mut latest = Moment::default();
+        let kept = events.into_iter().filter_map(|(_, _, event)| {
+            latest = latest.max(event.at);
+            begins.is_none_or(|begins| latest >= begins).then_some(event)
+        });
+        kept.collect()
     }
 
-    /// The policies that came into force, and when.
-    fn epochs(&self) -> Vec<(u16, Moment)> {
-        let mut epochs: Vec<(u16, Moment)> = Vec::new();
-        let events = self.lanes.iter().flat_map(|lane| &lane.events);
-        for (generation, at) in events.filter_map(|(_, e)| Some((e.installs()?, e.at))) {
-            match epochs.iter_mut().find(|(known, _)| *known == generation) {
-                Some((_, known)) => *known = at.min(*known),
-                None => epochs.push((generation, at)),
-            }
-        }
-        epochs.sort_by_key(|(_, at)| *at);
-        epochs
+    /// The whole of a stamp of which the lower half is known.
+    fn whole(&self, order: u32) -> u64 {
+        let ahead = order.wrapping_sub(self.tape.settled as u32).cast_signed();
+        self.tape.settled.wrapping_add_signed(ahead.into())
+    }
+
+    fn is_settled(&self, order: u32) -> bool {
+        self.whole(order) <= self.tape.settled
     }
 
     fn target(&mut self, generation: u16, route: u16) -> Option<u16> {
@@ -212,34 +260,4 @@ impl<'a> Assembly<'a> {
 fn written(tape: &Tape, generation: u16, route: u16) -> Option<&sumun_policy::policy::Route> {
     let (_, policy) = tape.policies.iter().find(|(known, _)| *known == generation)?;
     policy.routes.get(tape.routes.get(usize::from(route))?)
-}
-
-// === impl Lane ===
-
-impl Lane {
-    fn of(notes: &[Note], last: u64, upstream: u16) -> Self {
-        let mut lane = Self { last, ..Self::default() };
-        let mut reads = Vec::new();
-        for note in notes {
-            match note {
-                Note::Read(read) => reads.push(*read),
-                Note::Turn(turn) => {
-                    if lane.events.is_empty() && !turn.installs {
-                        lane.begins = Some(turn.at);
-                    }
-                    let order = lane.whole(turn.order);
-                    let event = |what| (order, Event { at: turn.at, upstream, what });
-                    let reads = reads.drain(..).map(|r| event(What::Read(r, turn.generation)));
-                    lane.events.extend(reads);
-                    lane.events.push(event(What::Turn(*turn)));
-                }
-            }
-        }
-        lane
-    }
-
-    /// The whole number of a turn of which the lower half is known.
-    fn whole(&self, order: u32) -> u64 {
-        self.last.wrapping_sub(u64::from((self.last as u32).wrapping_sub(order)))
-    }
 }

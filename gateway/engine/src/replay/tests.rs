@@ -1,14 +1,18 @@
+mod racing;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::task::Waker;
 
 use sumun_policy::policy::{Admission, Mode, OnStale, Target};
 
 use super::*;
+use crate::admission::wait::{Course, Waiting};
 use crate::fixture::{
     actuator, address, at_ms, cpu, function, name, policy, route, rps, upstream, workers,
 };
 use crate::rate::callers::CALLERS_MAX;
-use crate::{Ask, Live, Permit, Reading, Slot, Snapshot};
+use crate::{Ask, Decision, Function, Live, Permit, Reading, Route, Slot, Snapshot};
 
 const ROUTES: [&str; 6] = ["bulk", "batch", "default", "interactive", "shadow", "plain"];
 
@@ -19,8 +23,18 @@ struct World {
     tape: Tape,
     now_ms: u64,
     random: u64,
-    ends: BinaryHeap<Reverse<(u64, u64)>>,
+    /// Ends and the ends of patience, by time in nanoseconds.
+    next: BinaryHeap<Reverse<(u64, u64, Next)>>,
+    waiting: Vec<Queued>,
     held: Vec<Option<(u16, Slot, Option<Permit>)>>,
+}
+
+type Queued = (u64, Joined, Waiting, Arc<Route>);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    End,
+    GiveUp,
 }
 
 impl World {
@@ -32,8 +46,8 @@ impl World {
             routes: ROUTES.map(name).to_vec(),
             ..Tape::default()
         };
-        let (ends, held) = (BinaryHeap::new(), Vec::new());
-        Self { live, snapshot, tape, now_ms: 1, random: 7, ends, held }
+        let (next, waiting, held) = (BinaryHeap::new(), Vec::new(), Vec::new());
+        Self { live, snapshot, tape, now_ms: 1, random: 7, next, waiting, held }
     }
 
     fn dice(&mut self, below: u64) -> u64 {
@@ -43,6 +57,7 @@ impl World {
 
     fn reload(&mut self, policy: Policy) {
         self.snapshot = Snapshot::compile(policy.clone(), 2, &self.live, at_ms(self.now_ms));
+        self.hand_out(at_ms(self.now_ms));
         self.tape.policies.push((self.snapshot.generation() as u16, Arc::new(policy)));
     }
 
@@ -50,18 +65,17 @@ impl World {
     fn run(&mut self, for_ms: u64, heard: bool) {
         for _ in 0..for_ms {
             self.now_ms += 1;
-            while self.ends.peek().is_some_and(|Reverse((at, _))| *at <= self.now_ms) {
-                let Reverse((_, call)) = self.ends.pop().expect("an end");
-                self.leave(call);
-            }
+            self.by_itself();
             (0..self.dice(5)).for_each(|_| self.ask());
             if self.now_ms.is_multiple_of(100) {
                 let share = self.dice(100) as f64 / 100.0;
                 self.live.observe_own_cpu(share, at_ms(self.now_ms));
                 self.snapshot.tick(at_ms(self.now_ms));
+                self.hand_out(at_ms(self.now_ms));
             }
             if heard && self.now_ms % 1000 < 2 {
                 self.observe((self.now_ms % 1000) as usize);
+                self.hand_out(at_ms(self.now_ms));
             }
         }
     }
@@ -92,46 +106,94 @@ impl World {
             ROUTES.iter().position(|n| *n == &*route.policy.name.to_string()).expect("named");
         let class = if self.dice(4) == 0 { Class::Bulk } else { route.policy.class };
         let caller = (self.dice(2) == 0).then(|| self.dice(20));
-        let turn = route.upstream.take_turn().expect("recorded");
-        let decision = route.decide(Ask { class, caller }, at_ms(self.now_ms));
-        let mut held = None;
-        let verdict = match decision.outcome {
-            Err(shed) => Verdict::Refused(shed.reason),
-            Ok(slot) => match route.function.as_ref().map(super::super::quota::Function::reserve) {
-                Some(Err(_)) => Verdict::QuotaFull,
-                permit => {
-                    held = Some((named as u16, slot, permit.and_then(Result::ok)));
-                    Verdict::Admitted
-                }
-            },
-        };
-        let call = self.held.len() as u64;
-        let asked = Asked {
+        let joined = Joined {
             at: at_ms(self.now_ms),
-            order: turn.number as u32,
+            order: 0,
             route: named as u16,
             generation: self.snapshot.generation() as u16,
             class,
             caller,
-            verdict,
-            shadow: decision.shadow.map(|shed| shed.reason),
         };
-        drop(turn);
-        self.tape.asked.push((call, asked));
-        if held.is_some() {
-            let ends_ms = self.now_ms + 1 + self.dice(40);
-            self.ends.push(Reverse((ends_ms, call)));
+        let turn = route.take_turn().expect("recorded");
+        let call = self.held.len() as u64;
+        self.held.push(None);
+        let joined = Joined { order: turn.stamp as u32, ..joined };
+        match route.decide_or_wait(Ask { class, caller }, joined.at) {
+            Course::Decided(decision) => self.decided(call, &route, joined, decision),
+            Course::Wait(waiting) => {
+                self.tape.joined.push((call, joined));
+                let gives_up = joined.at.plus(waiting.patience()).nanos();
+                self.next.push(Reverse((gives_up, call, Next::GiveUp)));
+                self.waiting.push((call, joined, waiting, Arc::clone(&route)));
+            }
         }
-        self.held.push(held);
     }
 
-    fn leave(&mut self, call: u64) {
+    /// What a decision makes of a call; `as_asked` says when, and in which turn.
+    fn decided(&mut self, call: u64, route: &Arc<Route>, as_asked: Joined, decision: Decision) {
+        let Joined { at, order, route: named, generation, class, caller } = as_asked;
+        let mut held = None;
+        let verdict = match decision.outcome {
+            Err(shed) => Verdict::Refused(shed.reason),
+            Ok(slot) => match route.function.as_ref().map(Function::reserve) {
+                Some(Err(_)) => Verdict::QuotaFull,
+                permit => {
+                    held = Some((named, slot, permit.and_then(Result::ok)));
+                    Verdict::Admitted
+                }
+            },
+        };
+        let shadow = decision.shadow.map(|shed| shed.reason);
+        let asked = Asked { at, order, route: named, generation, class, caller, verdict, shadow };
+        self.tape.asked.push((call, asked));
+        if held.is_some() {
+            let hold_ns = 1_000_000 + self.dice(40_000_000);
+            self.next.push(Reverse((at.nanos() + hold_ns, call, Next::End)));
+        }
+        self.held[call as usize] = held;
+    }
+
+    /// What comes by itself until now, in its order.
+    fn by_itself(&mut self) {
+        while let Some(Reverse((at_ns, call, next))) = self.next.peek().copied()
+            && at_ns <= self.now_ms * 1_000_000
+        {
+            self.next.pop();
+            let at = Moment::from_nanos(at_ns);
+            match next {
+                Next::End => self.leave(call, at),
+                Next::GiveUp => {
+                    if let Some(place) = self.waiting.iter().position(|(c, ..)| *c == call) {
+                        self.finish(place, at);
+                    }
+                }
+            }
+            self.hand_out(at);
+        }
+    }
+
+    /// Those who were handed a slot are decided.
+    fn hand_out(&mut self, at: Moment) {
+        let granted = |(_, _, waiting, _): &Queued| waiting.is_granted(Waker::noop());
+        while let Some(place) = self.waiting.iter().position(granted) {
+            self.finish(place, at);
+        }
+    }
+
+    fn finish(&mut self, place: usize, at: Moment) {
+        let (call, joined, waiting, route) = self.waiting.remove(place);
+        let turn = route.take_turn().expect("recorded");
+        let joined = Joined { at, order: turn.stamp as u32, ..joined };
+        let decision = waiting.finish(at);
+        self.decided(call, &route, joined, decision);
+    }
+
+    fn leave(&mut self, call: u64, at: Moment) {
         let (route, slot, permit) = self.held[call as usize].take().expect("held");
-        let upstream = Arc::clone(&slot.route().upstream);
-        let turn = upstream.take_turn().expect("recorded");
-        drop((slot, permit));
-        let left = Left { at: at_ms(self.now_ms), order: turn.number as u32, route };
-        self.tape.left.push((call, left));
+        let of = Arc::clone(slot.route());
+        let turn = of.take_turn().expect("recorded");
+        drop((slot.leave(), permit));
+        self.tape.left.push((call, Left { at, order: turn.stamp as u32, route }));
     }
 
     fn recording(&self) -> Recording {
@@ -139,6 +201,7 @@ impl World {
         let mut tape = self.tape.clone();
         tape.asked.sort_by_key(|(call, _)| call % 3);
         tape.left.sort_by_key(|(call, _)| call % 2);
+        tape.settled = self.live.settled();
         tape.assemble(&self.live)
     }
 }
@@ -228,6 +291,12 @@ fn every_live_decision_is_reproduced_across_a_reload_and_a_silence() {
     }
     assert!(count(&all, Verdict::QuotaFull) > 100 && count(&all, Verdict::Admitted) > 1_000);
     assert!(all.iter().any(|(asked, _)| asked.shadow.is_some()));
+    let waited = |verdict| {
+        let places = recording.waited.keys().map(|place| recording.calls[*place as usize]);
+        places.filter(|asked| asked.verdict == verdict).count()
+    };
+    assert!(waited(Verdict::Admitted) > 100, "{}", waited(Verdict::Admitted));
+    assert!(waited(Verdict::Refused(Reason::Workers)) > 10);
 }
 
 #[test]
@@ -318,6 +387,6 @@ fn a_replay_that_nobody_waits_for_ends() {
 #[test]
 fn what_is_not_recorded_takes_no_turns() {
     let snapshot = Snapshot::compile(mixed(1.0), 1, &Live::new(), at_ms(1));
-    assert!(snapshot.upstreams().iter().all(|upstream| upstream.take_turn().is_none()));
+    assert!(snapshot.upstreams().iter().all(|upstream| upstream.take_turn(None).is_none()));
     assert_eq!(snapshot.upstreams()[0].endpoints()[0].address, address(3));
 }

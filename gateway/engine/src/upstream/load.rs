@@ -3,15 +3,17 @@
 //! Only endpoints that are up count (all, where none is). What one endpoint does not tell is taken
 //! to be as the mean of those that do. CPU is the mean: calls are spread evenly.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admission::cpu::CpuNow;
 use crate::admission::limit::LoadNow;
 use crate::admission::workers::WorkersNow;
 use crate::endpoint::Endpoint;
-use crate::signals::{FRESH_PERIODS, Gauge, PERIOD_DEFAULT, Patience, SignalState, SignalView};
+use crate::signals::{
+    FRESH_PERIODS, Gauge, PERIOD_DEFAULT, Patience, Sample, SignalState, SignalView,
+};
 use crate::time::Moment;
+use crate::upstream::seen::{self, EndpointSeen, Seen};
 use crate::upstream::{Series, Upstream};
 
 /// A mean of what is known.
@@ -44,32 +46,36 @@ struct Newest {
 impl Newest {
     const NONE: Self = Self { state: SignalState::Absent, read_at: None };
 
-    fn add(&mut self, gauge: &Gauge, patience: Patience, now: Moment) -> SignalState {
+    fn add(&mut self, sample: Option<Sample>, patience: Patience, now: Moment) -> SignalState {
         let rank = |state| match state {
             SignalState::Fresh => 3,
             SignalState::Stale => 2,
             SignalState::Expired => 1,
             SignalState::Absent => 0,
         };
-        let state = gauge.state(patience, now);
+        let state = seen::state(sample, patience, now);
         if rank(state) > rank(self.state) {
             self.state = state;
         }
-        self.read_at = self.read_at.max(gauge.last().map(|sample| sample.at));
+        self.read_at = self.read_at.max(sample.map(|sample| sample.at));
         state
     }
 }
 
 impl Upstream {
     /// Everything that limits are computed from, at one moment, but how long calls hold slots.
-    pub(super) fn load(&self, now: Moment) -> LoadNow {
-        let all_down = self.endpoints.iter().all(|endpoint| !endpoint.is_up());
-        let counted = || self.endpoints.iter().filter(|e| all_down || e.is_up());
+    pub(super) fn load(&self, seen: &mut Seen, now: Moment) -> LoadNow {
+        let endpoints = &seen.endpoints;
+        let all_down = endpoints.iter().all(|endpoint| !endpoint.up);
+        let counted = || endpoints.iter().filter(|endpoint| all_down || endpoint.up);
         let period = self.policy.signals.as_ref().map_or(PERIOD_DEFAULT, |s| s.every);
+        let (workers, stood_in) = self.workers_now(counted, period, now);
+        let cpu_upstream = self.cpu_now(counted(), period, now);
+        seen.stood_in = stood_in;
         LoadNow {
-            workers: self.workers_now(counted, period, now),
-            cpu_upstream: self.cpu_now(counted(), period, now),
-            cpu_gateway: self.gateway_cpu_now(now),
+            workers,
+            cpu_upstream,
+            cpu_gateway: gateway_cpu_now(seen.own_cpu, now),
             hold_s: None,
             period,
         }
@@ -77,8 +83,11 @@ impl Upstream {
 
     /// Most workers of an endpoint: as last reported, else as the policy says.
     pub(super) fn capacity_of(&self, endpoint: &Endpoint) -> Option<f64> {
-        let reported = endpoint.max.last().map(|sample| sample.value);
-        reported.or(self.policy.workers_max.map(f64::from))
+        self.capacity(endpoint.max.last())
+    }
+
+    fn capacity(&self, max: Option<Sample>) -> Option<f64> {
+        max.map(|sample| sample.value).or(self.policy.workers_max.map(f64::from))
     }
 
     pub(super) fn signals_of(&self, endpoint: &Endpoint, now: Moment) -> [SignalView; 2] {
@@ -102,37 +111,38 @@ impl Upstream {
         [workers, view("cpu", &endpoint.cpu, Series::Cpu, Some(1.0))]
     }
 
+    /// The workers, and whether our own calls stood in for some of them.
     fn workers_now<'a, I>(
-        &'a self,
+        &self,
         counted: impl Fn() -> I,
         period: Duration,
         now: Moment,
-    ) -> WorkersNow
+    ) -> (WorkersNow, bool)
     where
-        I: Iterator<Item = &'a Arc<Endpoint>>,
+        I: Iterator<Item = &'a EndpointSeen>,
     {
         let (mut capacity, mut others, mut busy) = (Mean::default(), Mean::default(), 0.0);
         let mut newest = Newest::NONE;
-        let mut pressed = false;
+        let (mut pressed, mut silent) = (false, false);
         for endpoint in counted() {
-            let state = newest.add(&endpoint.busy, self.patience(Series::Workers), now);
-            capacity.add(self.capacity_of(endpoint));
+            let state = newest.add(endpoint.busy(), self.patience(Series::Workers), now);
+            capacity.add(self.capacity(endpoint.max()));
             pressed |= endpoint
-                .pressed
-                .last()
+                .pressed()
                 .is_some_and(|sample| now.since(sample.at) <= period * FRESH_PERIODS);
             let told = matches!(state, SignalState::Fresh | SignalState::Stale);
-            if let Some(reported) = endpoint.busy.last().filter(|_| told) {
-                let own = endpoint.own.last().map_or(0.0, |sample| sample.value);
+            if let Some(reported) = endpoint.busy().filter(|_| told) {
+                let own = endpoint.own().map_or(0.0, |sample| sample.value);
                 others.add(Some((reported.value - own).max(0.0)));
                 busy += reported.value;
             } else {
-                busy += f64::from(endpoint.in_flight());
+                busy += f64::from(endpoint.in_flight);
+                silent = true;
             }
         }
         let count = counted().count() as f64;
         let patience = Patience { period, expected_since: None };
-        WorkersNow {
+        let workers = WorkersNow {
             capacity: capacity.get().unwrap_or(0.0) * count,
             others: others.get().unwrap_or(0.0) * count,
             busy,
@@ -142,20 +152,22 @@ impl Upstream {
             pressed,
             scraped: self.is_scraped(Series::Workers),
             period,
-        }
+        };
+        // Where none tells anything, what is busy decides nothing.
+        (workers, silent && newest.state != SignalState::Absent)
     }
 
     fn cpu_now<'a>(
         &self,
-        counted: impl Iterator<Item = &'a Arc<Endpoint>>,
+        counted: impl Iterator<Item = &'a EndpointSeen>,
         period: Duration,
         now: Moment,
     ) -> CpuNow {
         let (mut fresh, mut known) = (Mean::default(), Mean::default());
         let mut newest = Newest::NONE;
         for endpoint in counted {
-            let state = newest.add(&endpoint.cpu, self.patience(Series::Cpu), now);
-            let share = endpoint.cpu.last().map(|sample| sample.value);
+            let state = newest.add(endpoint.cpu(), self.patience(Series::Cpu), now);
+            let share = endpoint.cpu().map(|sample| sample.value);
             known.add(share);
             fresh.add(share.filter(|_| state == SignalState::Fresh));
         }
@@ -169,18 +181,17 @@ impl Upstream {
             scraped: self.is_scraped(Series::Cpu),
         }
     }
+}
 
-    /// The gateway reads its own CPU about once a second.
-    fn gateway_cpu_now(&self, now: Moment) -> CpuNow {
-        let patience = Patience { period: PERIOD_DEFAULT, expected_since: None };
-        let last = self.gateway_cpu.last();
-        CpuNow {
-            share: last.map_or(0.0, |sample| sample.value),
-            state: self.gateway_cpu.state(patience, now),
-            read_at: last.map(|sample| sample.at),
-            staleness: last.map_or(0.0, |sample| patience.staleness(sample.at, now)),
-            period: PERIOD_DEFAULT,
-            scraped: true,
-        }
+/// The gateway reads its own CPU about once a second.
+fn gateway_cpu_now(last: Option<Sample>, now: Moment) -> CpuNow {
+    let patience = Patience { period: PERIOD_DEFAULT, expected_since: None };
+    CpuNow {
+        share: last.map_or(0.0, |sample| sample.value),
+        state: seen::state(last, patience, now),
+        read_at: last.map(|sample| sample.at),
+        staleness: last.map_or(0.0, |sample| patience.staleness(sample.at, now)),
+        period: PERIOD_DEFAULT,
+        scraped: true,
     }
 }

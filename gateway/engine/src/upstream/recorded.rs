@@ -8,12 +8,13 @@ use parking_lot::Mutex;
 use crate::journal::{Journal, Made, Note};
 use crate::live::Recorder;
 use crate::order::{Order, Turn};
+use crate::quota::Pool;
 use crate::time::{Moment, nanos};
 use crate::upstream::turn::Scratch;
 use crate::upstream::{Upstream, UpstreamState};
 
-/// Turns between two looks for notes that are too old.
-const FORGET_EVERY_TURNS: u64 = 64;
+/// Rounds between two looks for notes that are too old.
+const FORGET_EVERY_ROUNDS: u32 = 64;
 
 /// What is kept of an upstream.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Recorded {
 impl Recorded {
     pub(super) fn new(recorder: &Recorder) -> Self {
         Self {
-            order: Order::default(),
+            order: Order::new(Arc::clone(&recorder.stamps)),
             journal: Mutex::new(Journal::new(Arc::clone(&recorder.budget))),
             keep: recorder.keep,
         }
@@ -34,38 +35,59 @@ impl Recorded {
 }
 
 impl Upstream {
-    /// Takes a turn, for a decision or the end of a call; `None` where nothing is recorded. Hold it
-    /// over the decision and its consequences, not longer.
-    pub fn take_turn(&self) -> Option<Turn<'_>> {
-        self.state.recorded.as_ref().map(|recorded| recorded.order.take())
+    /// Takes a turn, also at the pool where there is one to take; `None` where nothing is recorded.
+    pub(crate) fn take_turn<'a>(&'a self, pool: Option<&'a Pool>) -> Option<Turn<'a>> {
+        self.state.recorded.as_ref().map(|recorded| recorded.order.take(pool))
     }
 
-    /// A turn of the slow loop, and what is kept of it where anything is.
-    pub(super) fn recorded_turn(&self, scratch: &mut Scratch, now: Moment, installs: bool) {
-        let Some(recorded) = &self.state.recorded else { return self.turn_from_last(scratch, now) };
-        let turn = recorded.order.take();
-        let made = Made { at: now, number: turn.number, generation: self.generation, installs };
-        self.turn_from_last(scratch, now);
+    /// A round of the slow loop in a turn of its own, and what is kept of it.
+    pub(super) fn round(&self, scratch: &mut Scratch, now: Moment) {
+        let turn = self.take_turn(None);
+        let handed = self.turn_from_last(scratch, now);
+        let made = turn.as_ref().map(|turn| Made {
+            at: now,
+            stamp: turn.stamp,
+            generation: self.generation,
+            installs: false,
+        });
+        self.keep(made, scratch);
         drop(turn);
-        let mut journal = recorded.journal.lock();
-        journal.note(made, &self.endpoints, &self.gateway_cpu);
-        if made.number.is_multiple_of(FORGET_EVERY_TURNS) {
+        drop(handed); // wakes them
+        self.forget(scratch, now);
+    }
+
+    /// Keeps what a round saw; within its turn.
+    pub(super) fn keep(&self, made: Option<Made>, scratch: &mut Scratch) {
+        if let (Some(recorded), Some(made)) = (&self.state.recorded, made) {
+            recorded.journal.lock().note(made, &scratch.seen);
+            scratch.rounds = scratch.rounds.wrapping_add(1);
+        }
+    }
+
+    fn forget(&self, scratch: &Scratch, now: Moment) {
+        let Some(recorded) = &self.state.recorded else { return };
+        if scratch.rounds.is_multiple_of(FORGET_EVERY_ROUNDS) {
             let kept_ns = now.nanos().saturating_sub(nanos(recorded.keep));
-            journal.forget_before(Moment::from_nanos(kept_ns));
+            recorded.journal.lock().forget_before(Moment::from_nanos(kept_ns));
         }
     }
 }
 
 impl UpstreamState {
-    /// Turns that overlapped another, ever.
-    pub(crate) fn overlapped(&self) -> u64 {
-        self.recorded.as_ref().map_or(0, |recorded| recorded.order.overlapped())
+    /// The order of its turns; `None` where nothing is recorded.
+    pub(crate) fn order(&self) -> Option<&Order> {
+        self.recorded.as_ref().map(|recorded| &recorded.order)
     }
 
-    /// What its slow loop saw, and the number of its last turn; `None` where nothing is recorded.
-    pub(crate) fn journal(&self) -> Option<(Vec<Note>, u64)> {
-        let recorded = self.recorded.as_ref()?;
-        let notes = recorded.journal.lock().notes();
-        Some((notes, recorded.order.last()))
+    /// Returns once every turn that was held has ended.
+    pub(crate) fn pass(&self) {
+        if let Some(order) = self.order() {
+            order.pass();
+        }
+    }
+
+    /// What its slow loop saw; `None` where nothing is recorded.
+    pub(crate) fn notes(&self) -> Option<Vec<Note>> {
+        Some(self.recorded.as_ref()?.journal.lock().notes())
     }
 }

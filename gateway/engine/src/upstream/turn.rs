@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use sumun_policy::policy::Class;
+use sumun_policy::policy::{Class, Per};
 
 use crate::admission::Bound;
 use crate::admission::account::Account;
@@ -13,9 +13,11 @@ use crate::admission::demand::{Demand, HOLD_DEFAULT_S, Wanted};
 use crate::admission::lane::{Lane, World};
 use crate::admission::limit::{self, LoadNow};
 use crate::admission::offer::ClassNow;
+use crate::admission::wait::Handed;
 use crate::slots::{Slots, UNLIMITED};
 use crate::time::{Moment, nanos};
 use crate::upstream::Upstream;
+use crate::upstream::seen::Seen;
 
 /// The classes that may be shed, highest first.
 const SHEDDABLE: [Class; 3] = [Class::Default, Class::Batch, Class::Bulk];
@@ -30,6 +32,10 @@ const HOLD_OVER: Duration = Duration::from_secs(5);
 /// Scratch space of the slow loop, so that a turn allocates nothing once it has grown.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
+    /// What this turn sees.
+    pub seen: Seen,
+    /// Rounds that were kept for a replay.
+    pub rounds: u32,
     lanes: Vec<LaneNow>,
     ranks: Vec<Rank>,
     /// Seconds a call holds its slot in each world, smoothed: returns are booked for long after.
@@ -46,11 +52,13 @@ struct LaneNow {
 }
 
 impl Upstream {
-    /// Sets the terms of all lanes. `elapsed`: since the last turn, zero at the first.
-    pub(super) fn turn(&self, scratch: &mut Scratch, elapsed: Duration, now: Moment) {
+    /// Sets the terms of all lanes; returns who was handed a slot. `elapsed`: since the last turn, zero
+    /// at the first.
+    pub(super) fn turn(&self, scratch: &mut Scratch, elapsed: Duration, now: Moment) -> Handed {
         self.lanes.iter().for_each(|lane| sample(lane, now));
         let hold_s = World::ALL.map(|world| self.hold_s(world));
-        let load = self.load(now);
+        scratch.seen.read(&self.endpoints, &self.gateway_cpu);
+        let load = self.load(&mut scratch.seen, now);
         scratch.lanes.clear();
         scratch.lanes.extend(self.lanes.iter().map(|lane| {
             let world = lane.world();
@@ -62,16 +70,17 @@ impl Upstream {
         scratch.smooth(hold_s, elapsed);
         self.publish(scratch, elapsed);
         self.lanes.iter().for_each(|lane| forgive(lane, elapsed, now));
-        self.hand_out(scratch.hold_s[World::Live as usize]);
+        self.hand_out(scratch.hold_s[World::Live as usize])
     }
 
     /// Tells how long to wait for a slot, and lets those in who wait where limits have risen.
-    fn hand_out(&self, hold_s: Option<f64>) {
+    fn hand_out(&self, hold_s: Option<f64>) -> Handed {
         let hold = hold_s.map_or(Duration::ZERO, Duration::from_secs_f64);
         self.state.hold_ns.store(nanos(hold), Relaxed);
         if self.state.slots.is_waited_for() {
-            self.state.line.pass_on(&self.state.slots);
+            return self.state.line.pass_on(&self.state.slots);
         }
+        Handed::default()
     }
 
     fn hold_s(&self, world: World) -> Option<f64> {
@@ -189,9 +198,11 @@ fn sample(lane: &Lane, now: Moment) {
     if lane.is_shadow() {
         take(&lane.state.shadow, &mut learned.shadow);
     }
+    learned.strangers.sample((lane.account().strangers.load(Relaxed), 0), 0, now);
 }
 
-/// Takes back bookings of returns that nobody keeps.
+/// Takes back bookings of returns that nobody keeps. Known callers that have a rate of their own book
+/// on that, and are forgiven there.
 fn forgive(lane: &Lane, elapsed: Duration, now: Moment) {
     let Some(rules) = &lane.rules else { return };
     let learned = lane.state.learned.lock();
@@ -206,6 +217,10 @@ fn forgive(lane: &Lane, elapsed: Duration, now: Moment) {
         }
     }
     if let Some((rps, _)) = rules.rps {
-        account.rate_returns.forgive(admitted_all / rps.limit, elapsed, now);
+        let admitted = match rps.per {
+            Per::Route => admitted_all,
+            Per::Caller => learned.strangers.flow().1,
+        };
+        account.rate_returns.forgive(admitted / rps.limit, elapsed, now);
     }
 }

@@ -161,6 +161,10 @@ impl Watch for Watched {
         CacheFigures { entries: 4, bytes: 5, bytes_max: 6, evictions: 2, hits, misses, routes }
     }
 
+    fn key_problems(&self) -> Vec<String> {
+        vec!["callers.api_keys keys:1: a key has no space in it".to_owned()]
+    }
+
     fn recording(&self) -> Option<RecordingFigures> {
         Some(RecordingFigures { bytes: 64, bytes_max: 128, keep_s: 900, lost: 3 })
     }

@@ -64,6 +64,9 @@ pub trait Watch: Send + Sync + 'static {
     /// What the shared cache holds, in short.
     fn cache_view(&self) -> CacheView;
 
+    /// What is wrong with the files of keys; where something is, older keys are used.
+    fn key_problems(&self) -> Vec<String>;
+
     /// What is kept of calls; `None`: nothing is.
     fn recording(&self) -> Option<RecordingFigures>;
 
@@ -226,8 +229,6 @@ pub struct Recorded {
     pub recording: Recording,
     /// Calls of the time to keep that are not in it.
     pub lost: u64,
-    /// Turns that overlapped another, since the process began.
-    pub overlapped: u64,
 }
 
 /// The store that gateways share.

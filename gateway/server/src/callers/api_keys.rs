@@ -9,9 +9,8 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::{CallerName, CallersError, read_keys};
-
-const SETTING: &str = "callers.api_keys";
+use super::key_file::Keys;
+use super::{CallerName, CallersError};
 
 /// Known keys at most.
 pub const KEYS_MAX: usize = 10_000;
@@ -21,17 +20,14 @@ pub struct ApiKeys(HashMap<[u8; 32], CallerName>);
 
 // === impl ApiKeys ===
 
-impl ApiKeys {
-    /// Reads the file.
-    pub fn load(path: &Path) -> Result<Self, CallersError> {
-        Self::parse(path, &read_keys(SETTING, path)?)
-    }
+impl Keys for ApiKeys {
+    const SETTING: &'static str = "callers.api_keys";
 
     fn parse(path: &Path, text: &str) -> Result<Self, CallersError> {
         let mut keys = HashMap::new();
         for (index, line) in text.lines().enumerate() {
             let unusable = |message| CallersError::Unusable {
-                setting: SETTING,
+                setting: Self::SETTING,
                 path: path.to_owned(),
                 place: index + 1,
                 message,
@@ -63,7 +59,9 @@ impl ApiKeys {
         }
         Ok(Self(keys))
     }
+}
 
+impl ApiKeys {
     /// Whose key this is; `None`: nobody's.
     pub fn find(&self, key: &[u8]) -> Option<CallerName> {
         self.0.get(&sha256(key)).cloned()

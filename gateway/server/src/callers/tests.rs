@@ -157,6 +157,7 @@ fn the_hash_is_the_callers_the_sources_and_the_processes() {
         key: one.key.clone(),
         token_keys: None,
         api_keys: None,
+        asked: Notify::new(),
     };
     let found = shown.of(&both).unwrap();
     assert_eq!(found.name, CallerName::new("orders"));

@@ -17,10 +17,10 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CallerName, CallersError, read_keys};
-
-const SETTING: &str = "callers.jwt_keys";
+use super::key_file::Keys;
+use super::{CallerName, CallersError};
 
 /// Bytes of a token at most; longer ones name nobody. Proxies cut fields off at 8 KiB.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
@@ -41,7 +41,11 @@ const REFUSED: Duration = Duration::from_secs(10);
 const SECRET_BYTES_MIN: usize = 32;
 
 /// The keys that sign tokens.
-pub struct TokenKeys(Vec<TokenKey>);
+pub struct TokenKeys {
+    keys: Vec<TokenKey>,
+    /// Of the text that they were read from: other keys have another.
+    hash: u64,
+}
 
 struct TokenKey {
     id: Option<String>,
@@ -54,6 +58,8 @@ struct TokenKey {
 pub struct Tokens {
     /// Empty until the first token comes, then [`TOKENS_MAX`].
     places: Vec<Option<Known>>,
+    /// Of the keys that they were verified with; 0: with none.
+    keys: u64,
 }
 
 #[derive(Debug)]
@@ -74,8 +80,8 @@ pub fn bearer(field: &HeaderValue) -> Option<&[u8]> {
 // === impl Tokens ===
 
 impl Tokens {
-    /// The name that a claim of this token gives; verified where there are keys: the same ones for
-    /// as long as the process runs.
+    /// The name that a claim of this token gives; verified where there are keys. What other keys have
+    /// verified is forgotten.
     pub fn read(
         &mut self,
         token: &[u8],
@@ -86,6 +92,11 @@ impl Tokens {
         let digest = digest_of(claim, token);
         // Eight bytes of the digest, of which the remainder takes ten bits.
         let place = digest[..8].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let of_keys = keys.map_or(0, |keys| keys.hash);
+        if self.keys != of_keys {
+            self.keys = of_keys;
+            self.places.clear();
+        }
         if self.places.is_empty() {
             self.places.resize_with(TOKENS_MAX, || None);
         }
@@ -120,19 +131,17 @@ fn digest_of(claim: &str, token: &[u8]) -> [u8; 32] {
 
 // === impl TokenKeys ===
 
-impl TokenKeys {
-    /// Reads a JWKS file (RFC 7517). Keys for encryption and of unknown kinds are left out.
-    pub fn load(path: &Path) -> Result<Self, CallersError> {
-        Self::parse(path, &read_keys(SETTING, path)?)
-    }
+impl Keys for TokenKeys {
+    const SETTING: &'static str = "callers.jwt_keys";
 
+    /// A JWKS (RFC 7517). Keys for encryption and of unknown kinds are left out.
     fn parse(path: &Path, text: &str) -> Result<Self, CallersError> {
         let set: JwkSet = serde_json::from_str(text)
             .map_err(|source| CallersError::Jwks { path: path.to_owned(), source })?;
         let mut keys = Vec::new();
         for (index, jwk) in set.keys.iter().enumerate() {
             let unusable = |message| CallersError::Unusable {
-                setting: SETTING,
+                setting: Self::SETTING,
                 path: path.to_owned(),
                 place: index + 1,
                 message,
@@ -152,18 +161,20 @@ impl TokenKeys {
             keys.push(TokenKey { id: jwk.common.key_id.clone(), algorithms, key });
         }
         let unusable = |message| CallersError::Unusable {
-            setting: SETTING,
+            setting: Self::SETTING,
             path: path.to_owned(),
             place: set.keys.len(),
             message,
         };
         match keys.len() {
             0 => Err(unusable("no key in it signs by HS, RS, PS, ES or EdDSA")),
-            1..=KEYS_MAX => Ok(Self(keys)),
+            1..=KEYS_MAX => Ok(Self { keys, hash: xxh3_64(text.as_bytes()) }),
             _ => Err(unusable("write at most 64 keys")),
         }
     }
+}
 
+impl TokenKeys {
     /// The claims of a token that one of the keys has signed and whose time it is.
     fn verify(&self, token: &[u8]) -> Option<Map<String, Value>> {
         let header = decode_header(token).ok()?;
@@ -179,7 +190,7 @@ impl TokenKeys {
         validation.validate_nbf = true;
         validation.validate_aud = false;
         let verified = |key: &TokenKey| decode(token, &key.key, &validation).ok();
-        self.0.iter().filter(fits).find_map(verified).map(|token| token.claims)
+        self.keys.iter().filter(fits).find_map(verified).map(|token| token.claims)
     }
 }
 

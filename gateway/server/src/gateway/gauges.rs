@@ -251,6 +251,10 @@ impl Watch for Running {
         }
     }
 
+    fn key_problems(&self) -> Vec<String> {
+        self.shared.callers.key_problems()
+    }
+
     fn recording(&self) -> Option<RecordingFigures> {
         let settings = &self.shared.settings.recording;
         let view = self.shared.recording.as_ref()?.view();
@@ -263,13 +267,11 @@ impl Watch for Running {
     }
 
     fn recorded(&self) -> Option<Recorded> {
-        // The calls first: what the slow loop saw reaches further.
-        let taken = self.shared.recording.as_ref()?.take(self.shared.clock.now());
-        Some(Recorded {
-            recording: taken.tape.assemble(&self.live),
-            lost: taken.lost,
-            overlapped: self.live.overlapped(),
-        })
+        let recording = self.shared.recording.as_ref()?;
+        // Asked first: what is younger may be recorded by one worker and not yet by another.
+        let settled = self.live.settled();
+        let taken = recording.take(settled, self.shared.clock.now());
+        Some(Recorded { recording: taken.tape.assemble(&self.live), lost: taken.lost })
     }
 
     fn caller_name(&self, caller: u64) -> Option<String> {

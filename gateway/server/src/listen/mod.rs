@@ -11,6 +11,7 @@ pub mod streams;
 pub mod tls;
 pub mod transport;
 pub mod tunnel;
+pub mod turnstile;
 mod wire;
 
 use std::io;
@@ -33,6 +34,10 @@ const BACKLOG: i32 = 4096;
 
 /// Wait after a failed accept: descriptors come back when connections close, not by trying again.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
+
+/// Connections accepted in a row before other work goes on: each brings a call, and a storm of them
+/// must not hold up those that run.
+const ACCEPTS_MAX: u32 = 32;
 
 /// What a client over the bound on connections gets. Written without reading its request.
 const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -66,13 +71,21 @@ fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
 /// Accepts until the drain stops it, then once more for what the kernel already holds.
 pub async fn accept(core: Rc<Core>, listener: StdListener) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
+    let mut in_a_row = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = core.shared.drain.stopped() => break,
         };
         match accepted {
-            Ok((stream, peer)) => admit(&core, stream, peer),
+            Ok((stream, peer)) => {
+                admit(&core, stream, peer);
+                in_a_row += 1;
+                if in_a_row == ACCEPTS_MAX {
+                    in_a_row = 0;
+                    tokio::task::yield_now().await;
+                }
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "accept failed, waiting");

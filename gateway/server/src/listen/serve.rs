@@ -23,6 +23,7 @@ use super::early::Calls;
 use super::streams::Streams;
 use super::transport::Transport;
 use super::tunnel;
+use super::turnstile::Place;
 use super::wire::Wire;
 use crate::core::Core;
 use crate::deadline::{Deadline, TICK, ticks};
@@ -86,7 +87,7 @@ pub async fn serve(
     if h2 {
         serve_h2(&core, &connection, wire, Service(calls)).await;
     } else {
-        let wire = wire.with_calls(Rc::clone(&calls));
+        let wire = wire.with_calls(Rc::clone(&calls), Place::new(&core.turnstile));
         serve_h1(&core, &connection, wire, Service(calls)).await;
     }
 }

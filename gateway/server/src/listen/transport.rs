@@ -49,6 +49,15 @@ impl Transport {
         }
     }
 
+    /// Whether there may be something to read; where not, the task is woken once there is. Over TLS it
+    /// may always be: what was read may lie decrypted.
+    pub fn is_readable(&self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Plain(stream) => stream.poll_read_ready(cx).is_ready(),
+            Self::Tls(_) => true,
+        }
+    }
+
     fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use super::connection::{Connection, Unreadable};
 use super::early::Calls;
 use super::transport::Transport;
+use super::turnstile::Place;
 use crate::deadline::Deadlines;
 use crate::screen::{Malformed, Part, RequestScreen};
 
@@ -52,8 +53,8 @@ pub struct Wire {
     held: BytesMut,
     /// Screened bytes that hyper has not taken yet.
     ready: BytesMut,
-    /// Where calls may be answered at once; `None` for HTTP/2.
-    calls: Option<Rc<Calls>>,
+    /// Where calls may be answered at once, and where they wait to be read; `None` for HTTP/2.
+    calls: Option<(Rc<Calls>, Place)>,
     /// The rest of such an answer, where the socket did not take all of it.
     unsent: Bytes,
     state: State,
@@ -91,10 +92,11 @@ impl Wire {
         }
     }
 
-    /// Answers calls at once where it can, in front of hyper: HTTP/1 only.
+    /// Answers calls at once where it can, in front of hyper, and reads them when it is their turn:
+    /// HTTP/1 only.
     #[must_use]
-    pub fn with_calls(self, calls: Rc<Calls>) -> Self {
-        Self { calls: Some(calls), ..self }
+    pub fn with_calls(self, calls: Rc<Calls>, place: Place) -> Self {
+        Self { calls: Some((calls, place)), ..self }
     }
 
     /// The transport, once hyper has let go of it.
@@ -218,12 +220,19 @@ impl AsyncRead for Wire {
             // Answers leave in the order of their calls, and nobody asks faster than he reads.
             ready!(this.poll_sent(cx))?;
             let from = buf.filled().len();
-            let at_head = this.is_between_calls();
+            let begins = this.is_between_messages();
+            if begins {
+                ready!(this.poll_pass(cx));
+            }
+            let at_head = begins && this.may_answer();
             if ready!(this.read_raw(cx, buf))? == 0 {
                 return Poll::Ready(Ok(())); // end of stream; a head held back dies with it
             }
+            if begins && let Some((_, place)) = &this.calls {
+                place.note_read();
+            }
             this.screen_read(buf, from);
-            if at_head && this.is_between_calls() && this.answer(&buf.filled()[from..]) {
+            if at_head && this.is_between_messages() && this.answer(&buf.filled()[from..]) {
                 buf.set_filled(from);
             }
             if buf.filled().len() > from {
@@ -234,18 +243,31 @@ impl AsyncRead for Wire {
 }
 
 impl Wire {
-    /// Whether no part of any call is under way, and the next may be answered at once.
+    /// Whether no part of a message has been read and what comes next is a head.
     #[inline]
-    fn is_between_calls(&self) -> bool {
+    fn is_between_messages(&self) -> bool {
         self.state == State::Open
             && self.held.is_empty()
-            && self.calls.as_ref().is_some_and(|calls| calls.may_answer())
             && self.screen.as_ref().is_some_and(|screen| screen.at_message_boundary())
+    }
+
+    /// Whether nothing of an earlier call is under way, and the next may be answered at once.
+    #[inline]
+    fn may_answer(&self) -> bool {
+        self.calls.as_ref().is_some_and(|(calls, _)| calls.may_answer())
+    }
+
+    /// Ready when it is the connection's turn to have a head read.
+    #[inline]
+    fn poll_pass(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, place)) = &self.calls else { return Poll::Ready(()) };
+        let transport = self.transport.get_ref();
+        place.poll_pass(cx, |cx| !self.sniffed.is_empty() || transport.is_readable(cx))
     }
 
     /// Whether the call that `head` asks for was answered, and hyper need not see it.
     fn answer(&mut self, head: &[u8]) -> bool {
-        let answer = self.calls.as_ref().and_then(|calls| calls.answer(head));
+        let answer = self.calls.as_ref().and_then(|(calls, _)| calls.answer(head));
         let answered = answer.is_some();
         self.unsent = answer.unwrap_or_default();
         answered

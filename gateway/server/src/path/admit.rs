@@ -12,6 +12,7 @@ use sumun_engine::admission::wait::{Course, Waiting};
 use sumun_engine::admission::{Ask, Decision, Reason, Shed};
 
 use super::call::{Call, Opened};
+use super::order::InLine;
 use crate::callers::class::{self, SUMUN_CLASS};
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
@@ -29,12 +30,12 @@ pub fn admit(call: &mut Call, plan: &RoutePlan, ask: Ask) -> Result<Option<Waiti
 /// Waits for a slot, but never longer than the client or the route wait for the answer; what comes
 /// after counts from the end of the wait. Whether there was one in time, [`finish`] asks the engine:
 /// it may come in the last moment.
-pub async fn wait(call: &mut Call, plan: &RoutePlan, opened: &Opened, waiting: &Waiting) {
+pub async fn wait(call: &mut Call, plan: &RoutePlan, opened: &Opened, in_line: &InLine) {
     let response = plan.route.upstream.policy.timeout.response;
     let asked = grpc_timeout(&opened.head.headers).unwrap_or(Duration::MAX);
-    let patience = waiting.patience().min(response).min(asked);
+    let patience = in_line.patience().min(response).min(asked);
     let granted =
-        poll_fn(|cx| if waiting.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
+        poll_fn(|cx| if in_line.is_granted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending });
     let _ = tokio::time::timeout(patience, granted).await;
     call.now = call.core.now();
 }

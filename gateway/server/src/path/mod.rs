@@ -27,10 +27,10 @@ use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sumun_engine::admission::Ask;
-use sumun_engine::admission::wait::Waiting;
 
 pub use self::call::Caller;
 use self::call::{Call, Opened};
+use self::order::InLine;
 use self::recall::Recall;
 use self::settle::Settled;
 use crate::body::Body;
@@ -65,7 +65,7 @@ enum Decided {
 struct Queued {
     opened: Opened,
     ask: Ask,
-    waiting: Waiting,
+    in_line: InLine,
 }
 
 /// What admission made of a call.
@@ -128,16 +128,16 @@ fn instead(
 
 fn admit(call: &mut Call, route: &Rc<RoutePlan>, opened: Opened) -> Result<Admitted, Refusal> {
     let ask = admit::ask(call, route, &opened.head.headers);
-    let waiting = order::in_turn(call, route, ask, |call| {
+    let in_line = order::in_turn(call, route, ask, |call| {
         let waiting = admit::admit(call, route, ask)?; //     429 by threshold
         if waiting.is_none() {
             reserve::reserve(call, route)?; //                429 by quota
         }
         Ok(waiting)
     })?;
-    Ok(match waiting {
+    Ok(match in_line {
         None => Admitted::Forward(forward::outbound(call, route, opened)),
-        Some(waiting) => Admitted::Queue(Box::new(Queued { opened, ask, waiting })),
+        Some(in_line) => Admitted::Queue(Box::new(Queued { opened, ask, in_line })),
     })
 }
 
@@ -148,14 +148,14 @@ async fn queue(
     errand: Option<Errand>,
     queued: Box<Queued>,
 ) -> Response<Settled> {
-    let Queued { opened, ask: asked, waiting } = *queued;
-    admit::wait(&mut call, &route, &opened, &waiting).await;
-    let decided = order::in_turn(&mut call, &route, asked, |call| {
+    let Queued { opened, ask: asked, in_line } = *queued;
+    admit::wait(&mut call, &route, &opened, &in_line).await;
+    let decided = order::end_wait(&mut call, &route, asked, in_line, |call, waiting| {
         admit::finish(call, &route, asked, waiting)?;
-        reserve::reserve(call, &route).map(|()| None)
+        reserve::reserve(call, &route)
     });
     match decided {
-        Ok(_) => {
+        Ok(()) => {
             let request = forward::outbound(&mut call, &route, opened);
             ask(call, route, errand, Some(request)).await
         }

@@ -63,15 +63,18 @@ impl Settlement {
 impl Settlement {
     /// Gives back what others wait for; `now` is asked where that is recorded.
     pub fn free(&mut self, now: impl FnOnce() -> Moment) {
-        let recorded = self.recorded.take();
-        let turn = recorded.as_ref().and_then(Recorded::turn);
-        drop(self.slot.take());
-        drop(self.permit.take());
-        let order = turn.map(|turn| turn.number);
         drop(self.load.take());
-        if let (Some(recorded), Some(order)) = (recorded, order) {
-            recorded.end(&self.core, order, now());
+        let recorded = self.recorded.take();
+        let now = recorded.as_ref().map(|_| now());
+        let turn = recorded.as_ref().and_then(Recorded::turn);
+        let handed = self.slot.take().map(Slot::leave);
+        drop(self.permit.take());
+        if let (Some(recorded), Some(turn), Some(now)) = (&recorded, &turn, now) {
+            recorded.end(&self.core, turn.stamp, now);
         }
+        drop(turn);
+        // Whoever was handed the slot is woken: that takes longer than a turn should.
+        drop(handed);
     }
 }
 

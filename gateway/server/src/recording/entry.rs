@@ -2,10 +2,10 @@
 
 use sumun_engine::Moment;
 use sumun_engine::admission::Reason;
-use sumun_engine::replay::{Asked, Left, Verdict};
+use sumun_engine::replay::{Asked, Joined, Left, Verdict};
 use sumun_policy::policy::Class;
 
-/// Words of a call that asks, and of one that ends.
+/// Words of a call that asks or joins the line, and of one that ends.
 pub(super) const ASKED_WORDS: usize = 4;
 pub(super) const LEFT_WORDS: usize = 2;
 
@@ -15,12 +15,15 @@ const ENDED: u64 = 1 << 63;
 /// Bits of the time of an end, µs: nine years.
 const END_BITS: u32 = 48;
 
+/// Among the flags: a caller is known; it waits and is not decided.
 const HAS_CALLER: u64 = 1 << 4;
+const JOINED: u64 = 1 << 5;
 
 /// A thing that happened to the call of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Entry {
     Asked(u32, Asked),
+    Joined(u32, Joined),
     Left(u32, Left),
 }
 
@@ -36,6 +39,14 @@ pub(super) fn asked(number: u32, asked: &Asked) -> [u64; ASKED_WORDS] {
             | asked.shadow.map_or(0, reason_code) << 40
             | flags << 48,
     ]
+}
+
+pub(super) fn joined(number: u32, joined: &Joined) -> [u64; ASKED_WORDS] {
+    let Joined { at, order, route, generation, class, caller } = *joined;
+    let verdict = Verdict::Admitted; // not read
+    let as_asked = Asked { at, order, route, generation, class, caller, verdict, shadow: None };
+    let [first, second, third, rest] = asked(number, &as_asked);
+    [first, second, third, rest | JOINED << 48]
 }
 
 /// Of an end microseconds are kept: its place is told by its turn.
@@ -65,7 +76,13 @@ pub(super) fn read(words: &[u64]) -> Option<(Entry, usize)> {
         verdict: verdict_of((rest >> 32) & 255)?,
         shadow: reason_of((rest >> 40) & 255),
     };
-    Some((Entry::Asked(number, asked), ASKED_WORDS))
+    let entry = if rest >> 48 & JOINED == 0 {
+        Entry::Asked(number, asked)
+    } else {
+        let Asked { at, order, route, generation, class, caller, .. } = asked;
+        Entry::Joined(number, Joined { at, order, route, generation, class, caller })
+    };
+    Some((entry, ASKED_WORDS))
 }
 
 fn pair(order: u32, number: u32) -> u64 {

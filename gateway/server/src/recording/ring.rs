@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sumun_engine::Moment;
-use sumun_engine::replay::{Asked, Left};
+use sumun_engine::replay::{Asked, Joined, Left};
 
 use super::NAMES_MAX;
 use super::entry::{self, Entry};
@@ -158,10 +158,23 @@ impl CoreRecorder {
         }
     }
 
-    /// A call asked for admission; returns the number that its end is told with.
-    pub fn asked(&self, asked: &Asked) -> u32 {
+    /// A call waits for a slot; returns the number that its decision is told with.
+    pub fn joined(&self, joined: &Joined) -> u32 {
+        let number = self.number();
+        self.push(&entry::joined(number, joined), joined.at, false);
+        number
+    }
+
+    fn number(&self) -> u32 {
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
+        number
+    }
+
+    /// A call was decided, with the number that it has if it has waited; returns the number that its
+    /// end is told with.
+    pub fn asked(&self, number: Option<u32>, asked: &Asked) -> u32 {
+        let number = number.unwrap_or_else(|| self.number());
         self.push(&entry::asked(number, asked), asked.at, true);
         let slot = (second(asked.at) % self.ring.seconds.len() as u64) as usize;
         let (slot, now) = (&self.ring.seconds[slot], second(asked.at) << 32);
@@ -171,7 +184,7 @@ impl CoreRecorder {
         number
     }
 
-    /// A call that ran has ended.
+    /// A call that ran has ended, or has left the line without a decision.
     pub fn left(&self, number: u32, left: &Left) {
         self.push(&entry::left(number, left), left.at, false);
     }

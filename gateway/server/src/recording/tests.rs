@@ -1,6 +1,6 @@
 use sumun_engine::Live;
 use sumun_engine::admission::Reason;
-use sumun_engine::replay::{Asked, Left, Verdict};
+use sumun_engine::replay::{Asked, Joined, Left, Verdict};
 use sumun_policy::policy::Class;
 
 use super::*;
@@ -39,7 +39,16 @@ fn what_is_written_is_read() {
         let shadow = [None, Some(Reason::Rps)][ms as usize % 2];
         let class = Class::ALL[ms as usize % 4];
         let asked = Asked { verdict: verdicts[ms as usize % 3], shadow, class, ..call(ms) };
-        let number = recorder.asked(&asked);
+        let waited = (ms % 5 == 0).then(|| {
+            let Asked { order, route, generation, class, caller, .. } = asked;
+            let at = at_ms(ms - 1);
+            let joined = Joined { at, order, route, generation, class, caller };
+            let number = recorder.joined(&joined);
+            expected.push(Entry::Joined(number, joined));
+            number
+        });
+        let number = recorder.asked(waited, &asked);
+        assert!(waited.is_none_or(|waited| waited == number));
         expected.push(Entry::Asked(number, asked));
         if ms % 3 == 0 {
             let left = Left { at: at_ms(ms + 1), order: ms as u32, route: ROUTES_MAX as u16 - 1 };
@@ -60,7 +69,7 @@ fn a_flood_stays_within_the_bytes_and_what_it_pushes_out_is_counted() {
     let recorders = [recording.recorder().unwrap(), recording.recorder().unwrap()];
     assert!(recording.recorder().is_none());
     for n in 0..CALLS {
-        recorders[n as usize % 2].asked(&call(1 + n / 100));
+        recorders[n as usize % 2].asked(None, &call(1 + n / 100));
     }
     let view = recording.view();
     assert!(view.bytes <= Recording::calls_bytes(&settings) as u64, "{view:?}");
@@ -71,7 +80,7 @@ fn a_flood_stays_within_the_bytes_and_what_it_pushes_out_is_counted() {
     assert!(spare < 4_000, "the rest is in chunks about to be written over: {spare}");
     let newest = read[0].entries.last();
     assert!(matches!(newest, Some(Entry::Asked(_, asked)) if asked.at == at_ms(CALLS / 100)));
-    let taken = recording.take(at_ms(CALLS / 100));
+    let taken = recording.take(u64::MAX, at_ms(CALLS / 100));
     assert!(taken.tape.complete_from.is_some_and(|from| from > at_ms(1)));
     assert_eq!(taken.lost, CALLS, "no policy is known that decided them");
 }
@@ -81,9 +90,9 @@ fn what_is_older_than_it_is_kept_is_neither_shown_nor_lost() {
     let recording = Recording::new(&settings(MIB, 60), 1).unwrap();
     let recorder = recording.recorder().unwrap();
     for ms in 0..1_000 {
-        recorder.asked(&call(1 + ms));
+        recorder.asked(None, &call(1 + ms));
     }
-    let taken = recording.take(at_ms(100_000));
+    let taken = recording.take(u64::MAX, at_ms(100_000));
     assert_eq!(taken.tape.complete_from, Some(at_ms(40_000)));
     assert_eq!((taken.lost, recording.view().lost), (0, 0));
 }
@@ -96,7 +105,7 @@ fn a_reader_beside_the_writer_never_sees_half_an_entry() {
         scope.spawn(|| {
             let recorder = CoreRecorder::new(Arc::clone(&ring), Arc::default());
             for ms in 1..300_000u64 {
-                let number = recorder.asked(&Asked { caller: Some(ms), ..call(ms) });
+                let number = recorder.asked(None, &Asked { caller: Some(ms), ..call(ms) });
                 recorder.left(number, &Left { at: at_ms(ms), order: ms as u32, route: 7 });
             }
             done.store(true, Relaxed);
@@ -111,6 +120,7 @@ fn a_reader_beside_the_writer_never_sees_half_an_entry() {
                         last = asked.order;
                     }
                     Entry::Left(_, left) => assert_eq!(at_ms(left.order.into()), left.at),
+                    Entry::Joined(..) => unreachable!("none waits"),
                 }
             }
         }
@@ -133,7 +143,7 @@ fn routes_keep_their_numbers_and_old_policies_are_forgotten() {
         let expected = if n == 0 { vec![Some(0)] } else { vec![Some(1), Some(0)] };
         assert_eq!(numbers, expected);
     }
-    let taken = recording.take(at_ms(1_000));
+    let taken = recording.take(u64::MAX, at_ms(1_000));
     assert_eq!(taken.tape.policies.len(), POLICIES_MAX);
     assert_eq!(taken.tape.complete_from, Some(at_ms(4)));
 }

@@ -32,6 +32,12 @@ pub(crate) struct Line<T> {
     places: Mutex<Places<T>>,
 }
 
+/// Those who were handed a slot, to be woken: when it is dropped. Who holds a lock or a turn drops it
+/// after that.
+#[derive(Debug, Default)]
+#[must_use = "dropping it wakes them"]
+pub struct Handed(Vec<Waker>);
+
 /// Names a place in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
@@ -119,12 +125,12 @@ impl<T: Limited + Clone> Line<T> {
     }
 
     /// Hands free slots to those who wait, as many as there are.
-    pub(crate) fn pass_on(&self, slots: &Slots) {
+    pub(crate) fn pass_on(&self, slots: &Slots) -> Handed {
+        let mut handed = Handed::default();
         while let Some(place) = self.next(slots) {
-            if let Some(waker) = place.waker {
-                waker.wake();
-            }
+            handed.0.extend(place.waker);
         }
+        handed
     }
 
     /// How many wait.
@@ -161,6 +167,14 @@ impl<T: Limited + Clone> Line<T> {
         if count == 0 {
             slots.unmark();
         }
+    }
+}
+
+// === impl Handed ===
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 

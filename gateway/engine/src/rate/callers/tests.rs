@@ -53,6 +53,27 @@ fn two_thousand_at_once_of_one_caller_against_a_hundred_from_eight_threads() {
     assert_eq!(buckets.len(), 2_001);
 }
 
+/// Two callers that were told the same; the one stays away, the other takes every instant.
+#[test]
+fn what_a_caller_was_told_and_did_not_keep_is_forgotten_for_it_alone() {
+    let (buckets, rate) = (CallerBuckets::new(100), Rate::new(10.0, 1));
+    let told = |caller, now| {
+        let wait = buckets.take(caller, rate, now).expect_err("spent");
+        buckets.book(caller, rate, wait, now).as_millis()
+    };
+    for caller in [1, 2] {
+        assert_eq!(buckets.take(caller, rate, at_ms(0)), Ok(()));
+        assert_eq!((0..80).map(|_| told(caller, at_ms(0))).max(), Some(8_000));
+    }
+    (1..60).for_each(|n| assert_eq!(buckets.take(2, rate, at_ms(n * 100)), Ok(())));
+    for caller in [1, 2] {
+        assert_eq!(buckets.take(caller, rate, at_ms(6_000)), Ok(()));
+    }
+    // Two seconds were left to both; e^-0.6 of them to the one who was away, and an instant more.
+    assert_eq!(told(2, at_ms(6_001)), 2_099);
+    assert!((1_150..1_250).contains(&told(1, at_ms(6_001))), "{}", told(1, at_ms(6_001)));
+}
+
 #[test]
 fn a_look_remembers_nobody_and_spends_nothing() {
     let (buckets, rate) = (CallerBuckets::new(100), Rate::new(1.0, 1));
@@ -251,4 +272,22 @@ fn a_smaller_bound_is_kept_through_a_route() {
     (0..1_000).for_each(|caller| assert_eq!(let_in(route, Some(caller), 1), 1));
     let buckets = route.lane.state.live.callers.get().unwrap();
     assert_eq!((buckets.len(), buckets.callers_max()), (8, 8));
+}
+
+#[test]
+fn what_strangers_were_told_is_measured_by_what_strangers_keep() {
+    let snapshot = Snapshot::compile(per_caller(Mode::Enforce, 10.0, 1), 1, &Live::new(), at_ms(0));
+    let route = &snapshot.routes()[0];
+    let decide = |caller, ms| route.decide(Ask { class: Class::Batch, caller }, at_ms(ms)).outcome;
+    assert!(decide(None, 1).is_ok());
+    let told = (0..600).map(|_| decide(None, 1).unwrap_err().retry_after).max();
+    assert_eq!(told, Some(Duration::from_mins(1)));
+    for tick in 1..=300 {
+        // Known callers, each within its rate, and together far over it; strangers stay away.
+        (0..10).for_each(|caller| assert!(decide(Some(caller), tick * 100).is_ok()));
+        snapshot.tick(at_ms(tick * 100));
+    }
+    assert!(decide(None, 30_000).is_ok());
+    let told = decide(None, 30_000).unwrap_err().retry_after;
+    assert!(told < Duration::from_secs(1), "{told:?}");
 }

@@ -31,6 +31,9 @@ pub(super) struct Status {
     reason: Option<String>,
     revision: u64,
     policy: PolicyState,
+    /// What is wrong with `callers.jwt_keys` and `callers.api_keys`: where something is, the older keys
+    /// are used.
+    key_problems: Vec<String>,
     stores: Stores,
     workers: usize,
     limits: Limits,
@@ -100,6 +103,7 @@ impl Status {
             reason,
             revision: policy.revision,
             policy: PolicyState { ok: policy.ok, problems: policy.problems.len() },
+            key_problems: desk.watch.key_problems(),
             stores: Stores { cache, redis },
             workers: bounds.workers,
             limits: Limits {

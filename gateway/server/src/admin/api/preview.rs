@@ -142,8 +142,6 @@ struct Fidelity {
     /// Whether the recording goes back to the start of the gateway: then what the engine had learned
     /// at its beginning is known; else the replay learns it from the first calls.
     whole: bool,
-    /// Turns of calls that overlapped another since the start: their order is a guess.
-    overlapped: u64,
 }
 
 const NOTE_EMPTY: &str = "no calls are recorded yet";
@@ -216,11 +214,7 @@ impl Preview {
         let Some((from, to)) = recording.span() else {
             return Some(Self { lost: recorded.lost, ..Self::without(NOTE_EMPTY) });
         };
-        let mut fidelity = Fidelity {
-            whole: recording.is_whole(),
-            overlapped: recorded.overlapped,
-            ..Fidelity::default()
-        };
+        let mut fidelity = Fidelity { whole: recording.is_whole(), ..Fidelity::default() };
         let mut compare = |asked: &Asked, played: Played| {
             let same = (Ok(asked.verdict), asked.shadow) == (played.verdict, played.shadow);
             let count = if same { &mut fidelity.same } else { &mut fidelity.different };

@@ -12,7 +12,9 @@ async fn status_says_what_runs() {
     assert!(status.as_object_mut().unwrap().remove("recording").unwrap().is_object());
     let wanted = json!({
         "version": env!("CARGO_PKG_VERSION"), "uptime_s": 5, "ready": true, "reason": null,
-        "revision": 1, "policy": {"ok": true, "problems": 0}, "stores": {"cache": "memory"},
+        "revision": 1, "policy": {"ok": true, "problems": 0},
+        "key_problems": ["callers.api_keys keys:1: a key has no space in it"],
+        "stores": {"cache": "memory"},
         "workers": 2, "limits": {"connections": 3, "connections_max": 50_000},
     });
     assert_eq!(status, wanted);

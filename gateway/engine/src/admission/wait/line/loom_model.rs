@@ -13,7 +13,7 @@ impl Limited for u32 {
 
 fn leave(line: &Line<u32>, slots: &Slots) {
     if slots.leave() {
-        line.pass_on(slots);
+        drop(line.pass_on(slots));
     }
 }
 

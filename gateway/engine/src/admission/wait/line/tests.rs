@@ -37,7 +37,7 @@ fn granted(line: &Line<u32>, ticket: Ticket) -> bool {
 
 fn leave(line: &Line<u32>, slots: &Slots) {
     if slots.leave() {
-        line.pass_on(slots);
+        drop(line.pass_on(slots));
     }
 }
 
@@ -127,7 +127,7 @@ fn a_limit_that_rises_lets_in_as_many_as_it_has_room_for() {
     slots.enter();
     let tickets: Vec<_> = (0..5).map(|_| waits(&line, &slots, Class::Batch, UNLIMITED)).collect();
     slots.set_limit(4);
-    line.pass_on(&slots);
+    drop(line.pass_on(&slots));
     assert_eq!(tickets.iter().filter(|ticket| granted(&line, **ticket)).count(), 3);
     assert_eq!(slots.in_flight(), 4);
     assert!(slots.is_waited_for(), "setting a limit keeps the mark");
@@ -174,7 +174,7 @@ proptest! {
                 }
                 Step::Limit(limit) => {
                     slots.set_limit(limit);
-                    line.pass_on(&slots);
+                    drop(line.pass_on(&slots));
                 }
                 Step::Cancel(_) | Step::Leave => {}
             }
