@@ -36,17 +36,21 @@ use self::settle::Settled;
 use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
+use crate::listen::early;
 use crate::plan::RoutePlan;
 use crate::refusal::Refusal;
 use crate::store::Errand;
 use crate::upstream::RequestBody;
+
+/// What becomes the answer of a call that waits.
+pub type Later = Pin<Box<dyn Future<Output = Response<Settled>>>>;
 
 /// A call under way.
 pub enum Serving {
     /// Decided without waiting: a refusal or a hit costs no future of its own.
     Now(Option<Response<Settled>>),
     /// On its way to an upstream, or waiting for an identical call.
-    Later(Pin<Box<dyn Future<Output = Response<Settled>>>>),
+    Later(Later),
 }
 
 /// What a call is found to be without waiting.
@@ -234,8 +238,10 @@ fn conclude(mut call: Call, mut answer: Response<Body>) -> Response<Settled> {
     if call.core.shared.drain.is_draining() && !call.caller.h2 {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let settlement = call.settlement;
-    answer.map(|body| Settled::new(body, settlement))
+    let Call { connection, settlement, .. } = call;
+    let answer = answer.map(|body| Settled::new(body, settlement));
+    connection.whole.set(early::whole(&answer).is_some());
+    answer
 }
 
 impl Future for Serving {
