@@ -36,6 +36,10 @@ const FIELD_MAPS_MAX: usize = 16;
 /// Fields that a map has room for, where it is kept; most messages have less than half as many.
 const FIELDS_MAX: usize = 64;
 
+/// Room that a worker keeps for the text of the next message: what is written by it is at most a body
+/// of 8 KiB and its head.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
+
 /// What all workers share.
 pub struct Shared {
     /// How this process runs.
@@ -90,6 +94,8 @@ pub struct Core {
     pub scratch: RefCell<Box<[u8]>>,
     /// Empty maps with room, for the fields of the next messages.
     fields: RefCell<Vec<HeaderMap>>,
+    /// Where the next message is written.
+    text: Cell<Vec<u8>>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
@@ -119,6 +125,7 @@ impl Core {
             http_date: HttpDate::default(),
             scratch: RefCell::new(vec![0; ANSWER_BYTES_MAX].into()),
             fields: RefCell::default(),
+            text: Cell::default(),
             revalidations: Cell::new(0),
             plan,
         }
@@ -140,6 +147,19 @@ impl Core {
         if kept.len() < FIELD_MAPS_MAX && fields.capacity() <= FIELDS_MAX {
             fields.clear();
             kept.push(fields);
+        }
+    }
+
+    /// Where a message may be written: empty, with room where some was kept.
+    pub fn take_text(&self) -> Vec<u8> {
+        self.text.take()
+    }
+
+    /// Keeps the room of a message that was sent.
+    pub fn keep_text(&self, mut text: Vec<u8>) {
+        if text.capacity() <= TEXT_BYTES_MAX {
+            text.clear();
+            self.text.set(text);
         }
     }
 

@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -54,8 +54,8 @@ struct UnderWay {
 
 /// What becomes of a call that was read here.
 pub enum Early {
-    /// The bytes of its answer.
-    Answered(Bytes),
+    /// The text of its answer.
+    Answered(Vec<u8>),
     /// It is under way.
     Later,
     /// It is hyper's, which must see its head next.
@@ -64,8 +64,8 @@ pub enum Early {
 
 /// What has become of the call under way.
 pub enum Ended {
-    /// The bytes of its answer.
-    Answered(Bytes),
+    /// The text of its answer.
+    Answered(Vec<u8>),
     /// Its head: its answer is hyper's to write.
     ForHyper(Bytes),
 }
@@ -114,18 +114,28 @@ impl Calls {
         let head = Bytes::copy_from_slice(bytes);
         let Some(request) = read(&head, self.core.take_fields()) else { return Early::ForHyper };
         match self.begin(request) {
-            Serving::Now(Some(answer)) => {
-                self.write_or_leave(answer).map_or(Early::ForHyper, Early::Answered)
+            Serving::Now(Some(answer)) => self.write_or_leave(answer),
+            Serving::Refused(Some(refused)) => {
+                let mut text = self.core.take_text();
+                match refused.write(&mut text) {
+                    Ok(()) => Early::Answered(text),
+                    Err(answer) => self.write_or_leave(*answer),
+                }
             }
             Serving::Later(call) => {
                 *self.under_way.borrow_mut() = Some(UnderWay { call, head });
                 Early::Later
             }
-            never @ Serving::Now(None) => {
+            never @ (Serving::Now(None) | Serving::Refused(None)) => {
                 self.begun.set(Some(Box::new(never)));
                 Early::ForHyper
             }
         }
+    }
+
+    /// Keeps the room of an answer that was sent.
+    pub fn keep_text(&self, text: Vec<u8>) {
+        self.core.keep_text(text);
     }
 
     /// Ready when the call under way has an answer.
@@ -135,8 +145,10 @@ impl Calls {
         let answer = ready!(Pin::as_mut(call).poll(cx));
         let head = std::mem::take(head);
         *under_way = None;
-        let written = self.write_or_leave(answer);
-        Poll::Ready(Some(written.map_or(Ended::ForHyper(head), Ended::Answered)))
+        Poll::Ready(Some(match self.write_or_leave(answer) {
+            Early::Answered(text) => Ended::Answered(text),
+            Early::Later | Early::ForHyper => Ended::ForHyper(head),
+        }))
     }
 
     /// The client has left: its call ends, whatever it waits for.
@@ -149,21 +161,21 @@ impl Calls {
         path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request)
     }
 
-    /// The answer's bytes; or it is kept for hyper.
-    fn write_or_leave(&self, mut answer: Response<Settled>) -> Option<Bytes> {
-        let written = self.write(&mut answer);
-        if written.is_some() {
+    /// Writes the answer; or keeps it for hyper.
+    fn write_or_leave(&self, mut answer: Response<Settled>) -> Early {
+        if let Some(text) = self.write(&mut answer) {
             self.core.keep_fields(std::mem::take(answer.headers_mut()));
-        } else {
-            self.begun.set(Some(Box::new(Serving::Now(Some(answer)))));
+            return Early::Answered(text);
         }
-        written
+        self.begun.set(Some(Box::new(Serving::Now(Some(answer)))));
+        Early::ForHyper
     }
 
-    /// The answer's bytes, where it is whole and the connection goes on after it. Takes its body.
-    fn write(&self, answer: &mut Response<Settled>) -> Option<Bytes> {
+    /// The answer's text, where it is whole and the connection goes on after it. Takes its body.
+    fn write(&self, answer: &mut Response<Settled>) -> Option<Vec<u8>> {
         let (status, length) = (answer.status(), whole(answer)?);
-        let mut text = BytesMut::with_capacity(HEAD_BYTES + length);
+        let mut text = self.core.take_text();
+        text.reserve(HEAD_BYTES + length);
         let mut number = itoa::Buffer::new();
         text.extend_from_slice(b"HTTP/1.1 ");
         text.extend_from_slice(status.as_str().as_bytes());
@@ -186,7 +198,7 @@ impl Calls {
         }
         text.extend_from_slice(b"\r\n");
         text.extend_from_slice(&answer.body_mut().take_whole());
-        Some(text.freeze())
+        Some(text)
     }
 }
 
@@ -199,7 +211,7 @@ pub fn whole(answer: &Response<Settled>) -> Option<usize> {
     answer.body().whole().filter(|bytes| usual && *bytes <= BODY_BYTES_MAX)
 }
 
-fn put_field(text: &mut BytesMut, name: &str, value: &[u8]) {
+fn put_field(text: &mut Vec<u8>, name: &str, value: &[u8]) {
     text.extend_from_slice(name.as_bytes());
     text.extend_from_slice(b": ");
     text.extend_from_slice(value);

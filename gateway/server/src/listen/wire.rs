@@ -54,8 +54,9 @@ pub struct Wire {
     ready: BytesMut,
     /// Where calls may be answered at once; `None` for HTTP/2.
     calls: Option<Rc<Calls>>,
-    /// The rest of such an answer, where the socket did not take all of it.
-    unsent: Bytes,
+    /// Such an answer, until the socket has taken all of it, and how much it took.
+    unsent: Vec<u8>,
+    sent: usize,
     state: State,
 }
 
@@ -86,7 +87,8 @@ impl Wire {
             held: BytesMut::new(),
             ready: BytesMut::new(),
             calls: None,
-            unsent: Bytes::new(),
+            unsent: Vec::new(),
+            sent: 0,
             state: State::Open,
         }
     }
@@ -299,12 +301,21 @@ impl Wire {
 
     /// Ready when the socket has taken all answers that were given at once.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let result = Pin::new(self.transport.get_mut()).poll_write(cx, &self.unsent);
+        if self.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.sent < self.unsent.len() {
+            let rest = &self.unsent[self.sent..];
+            let result = Pin::new(self.transport.get_mut()).poll_write(cx, rest);
             match ready!(self.written(result))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => self.unsent.advance(n),
+                n => self.sent += n,
             }
+        }
+        self.sent = 0;
+        let text = std::mem::take(&mut self.unsent);
+        if let Some(calls) = &self.calls {
+            calls.keep_text(text);
         }
         Poll::Ready(Ok(()))
     }

@@ -13,7 +13,7 @@ use sumun_engine::{Endpoint, Moment};
 use super::call::{Call, Opened};
 use crate::body::Body;
 use crate::callers::class::{self, SUMUN_CLASS};
-use crate::headers;
+use crate::headers::{self, Present};
 use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
@@ -79,7 +79,7 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
-    if call.settlement.record.trace.parent_id.is_none() {
+    if call.present.has(Present::TRACESTATE) && call.settlement.record.trace.parent_id.is_none() {
         // Without a valid traceparent it belongs to nothing (W3C Trace Context §3.3).
         head.headers.remove(TRACESTATE);
     }

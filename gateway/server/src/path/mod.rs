@@ -49,8 +49,16 @@ pub type Later = Pin<Box<dyn Future<Output = Response<Settled>>>>;
 pub enum Serving {
     /// Decided without waiting: a refusal or a hit costs no future of its own.
     Now(Option<Response<Settled>>),
+    /// Refused without waiting; the answer is not written yet.
+    Refused(Option<Refused>),
     /// On its way to an upstream, or waiting for an identical call.
     Later(Later),
+}
+
+/// A refused call, to be answered in the way that its connection likes best.
+pub struct Refused {
+    call: Call,
+    refusal: Refusal,
 }
 
 /// What a call is found to be without waiting.
@@ -97,7 +105,7 @@ pub fn serve(
         Ok(Decided::Queue(route, errand, queued)) => {
             Serving::Later(Box::pin(queue(call, route, errand, queued)))
         }
-        Err(refusal) => Serving::Now(Some(refuse(call, &refusal))),
+        Err(refusal) => Serving::Refused(Some(Refused { call, refusal })),
     }
 }
 
@@ -244,16 +252,55 @@ fn conclude(mut call: Call, mut answer: Response<Body>) -> Response<Settled> {
     answer
 }
 
+// === impl Refused ===
+
+impl Refused {
+    /// The answer.
+    pub fn into_answer(self) -> Response<Settled> {
+        refuse(self.call, &self.refusal)
+    }
+
+    /// Writes the answer as HTTP/1.1, to be sent as it is, and settles the call; or gives the answer,
+    /// where there is more to say than most have to.
+    pub fn write(mut self, text: &mut Vec<u8>) -> Result<(), Box<Response<Settled>>> {
+        let call = &mut self.call;
+        let core = &call.core;
+        if core.shared.drain.is_draining() {
+            return Err(Box::new(self.into_answer()));
+        }
+        let date = core.http_date.text(core.deadlines.tick());
+        let route = call.route.as_deref();
+        let trace = &call.settlement.record.trace;
+        let Some(length) = self.refusal.write(call.caller, route, trace, &date, text) else {
+            return Err(Box::new(self.into_answer()));
+        };
+        let record = &mut call.settlement.record;
+        record.refusal = Some(self.refusal.code);
+        record.status = self.refusal.code.status().as_u16();
+        if record.head_ns == 0 {
+            record.head_ns = call.now.nanos();
+        }
+        record.response_bytes += length as u64;
+        record.complete = true;
+        call.connection.whole.set(true);
+        Ok(())
+    }
+}
+
 impl Future for Serving {
     type Output = Result<Response<Settled>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             Self::Later(call) => call.as_mut().poll(cx).map(Ok),
-            Self::Now(answer) => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer)),
-                None => Poll::Pending, // polled again after its answer: a future may say anything
-            },
+            // Polled again after its answer a future may say anything.
+            Self::Now(answer) => {
+                answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+            }
+            Self::Refused(refused) => {
+                let answer = refused.take().map(Refused::into_answer);
+                answer.map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+            }
         }
     }
 }

@@ -9,7 +9,8 @@
 //! connection — is hyper's: it gets the request, which it need not send, and reads what was read.
 //!
 //! Begins with a lease, ends with the first read. Bounds: an answer of [`ANSWER_BYTES_MAX`]; after one
-//! that was not whole, the next [`CALLS_BESIDE`] calls to that endpoint don't try.
+//! that was not whole, the next [`CALLS_BESIDE_MIN`] calls to that endpoint don't try, twice as many
+//! after each further one, [`CALLS_BESIDE_MAX`] at most.
 
 use std::future::poll_fn;
 use std::io;
@@ -31,7 +32,10 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 /// Calls to an endpoint that are hyper's from their beginning, after one that turned out to be: a
 /// failed try costs about a quarter of a call.
-pub(super) const CALLS_BESIDE: u32 = 8;
+pub(super) const CALLS_BESIDE_MIN: u32 = 8;
+
+/// The same where none was whole lately.
+pub(super) const CALLS_BESIDE_MAX: u32 = 128;
 
 /// Room for the head of a request; most take 300 to 500 bytes.
 const HEAD_BYTES: usize = 512;
@@ -59,7 +63,7 @@ impl<'a> Aside<'a> {
     /// Begins; `request` is written as it is.
     pub(super) fn begin(core: &'a Core, line: &'a Line, request: &Request<RequestBody>) -> Self {
         line.borrow_mut().begin_aside();
-        Self { core, line, head: text(request), sent: 0, flushed: false }
+        Self { core, line, head: text(request, core.take_text()), sent: 0, flushed: false }
     }
 
     /// Whether nothing of the request has left.
@@ -84,6 +88,7 @@ impl<'a> Aside<'a> {
         if !self.flushed {
             ready!(line.poll_sent(cx))?;
             self.flushed = true;
+            self.core.keep_text(std::mem::take(&mut self.head));
         }
         let mut scratch = self.core.scratch.borrow_mut();
         let mut buf = ReadBuf::new(&mut scratch);
@@ -102,9 +107,9 @@ impl<'a> Aside<'a> {
 }
 
 /// The head of a request in origin form.
-fn text(request: &Request<RequestBody>) -> Vec<u8> {
+fn text(request: &Request<RequestBody>, mut text: Vec<u8>) -> Vec<u8> {
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    let mut text = Vec::with_capacity(HEAD_BYTES);
+    text.reserve(HEAD_BYTES);
     for part in [request.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         text.extend_from_slice(part.as_bytes());
     }

@@ -100,6 +100,7 @@ impl Exchange<'_> {
         };
         match tried {
             Some(Ok(Some(response))) => {
+                self.pool.note_whole();
                 self.pool.give_back(self.core, connection);
                 if let Some(mut sent) = request.take() {
                     self.core.keep_fields(std::mem::take(sent.headers_mut()));

@@ -13,7 +13,7 @@ use sumun_policy::policy::{Endpoint, Protocol};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::aside::CALLS_BESIDE;
+use super::aside::{CALLS_BESIDE_MAX, CALLS_BESIDE_MIN};
 use super::connect::{ConnectError, connect};
 use super::send::RequestBody;
 use super::wire::{Line, Stream, UpstreamWire};
@@ -63,6 +63,8 @@ pub struct Pool {
     speaks_h2: Cell<bool>,
     /// Calls that are not to be tried aside, since one was not whole.
     beside: Cell<u32>,
+    /// How many there were after the last one; 0: the last that was tried was whole.
+    beside_last: Cell<u32>,
 }
 
 struct Idle {
@@ -126,6 +128,7 @@ impl Pool {
             shared: RefCell::new(None),
             speaks_h2: Cell::new(protocol == Protocol::Http2),
             beside: Cell::new(0),
+            beside_last: Cell::new(0),
         }
     }
 
@@ -179,9 +182,16 @@ impl Pool {
         }
     }
 
+    /// A call that was tried aside was whole.
+    pub(super) fn note_whole(&self) {
+        self.beside_last.set(0);
+    }
+
     /// A call that was tried aside is hyper's.
     pub(super) fn leave_to_hyper(&self) {
-        self.beside.set(CALLS_BESIDE);
+        let calls = (self.beside_last.get() * 2).clamp(CALLS_BESIDE_MIN, CALLS_BESIDE_MAX);
+        self.beside_last.set(calls);
+        self.beside.set(calls);
     }
 
     async fn reuse(&self, core: &Core) -> Option<Lease> {

@@ -77,7 +77,7 @@ fn a_request_is_written_as_it_stands() {
     }
     let expected =
         "DELETE /a/b?c=%20d HTTP/1.1\r\nhost: a.example:80\r\nx-tag: one\r\nx-tag: two\r\n\r\n";
-    assert_eq!(String::from_utf8(text(&request)).unwrap(), expected);
+    assert_eq!(String::from_utf8(text(&request, Vec::new())).unwrap(), expected);
     assert!(is_fit(&request));
     *request.method_mut() = Method::HEAD;
     assert!(!is_fit(&request), "its answer has the length of a body that it doesn't have");
