@@ -1,5 +1,6 @@
 //! Signals that fall silent: what holds meanwhile, and that all is as before when they are back.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
@@ -133,6 +134,59 @@ pub(crate) async fn limit_is(sumun: &Sumun, expected: Option<u64>) {
         if limit == expected { Ok(()) } else { Err(limit) }
     })
     .await;
+}
+
+// === when the gateway starts ===
+
+/// A gateway that restarts in a flood must not let all of it through until the first reading: it is
+/// ready when upstreams have told their load, and so the first call is judged.
+#[tokio::test]
+async fn the_first_call_is_judged_by_a_reading() {
+    let told = Gate::closed();
+    let upstream = {
+        let told = told.clone();
+        Upstream::start(move |request| match request.target() {
+            "/actuator/prometheus" => figures(200.0, 200.0).behind(&told),
+            _ => Reply::ok("admitted"),
+        })
+        .await
+    };
+    // The period leaves a scrape the 800 ms that it may take in the test's slowest moments.
+    let policy = policy(&upstream.url(), "source: actuator, every: 30s", WORKERS);
+    let ready = Cell::new(false);
+    let start = async {
+        let sumun = Sumun::start(&policy).await;
+        ready.set(true);
+        sumun
+    };
+    let tell = async {
+        upstream.arrived(1).await;
+        assert!(!ready.get(), "ready before the upstream has told its load");
+        told.open();
+    };
+    let (sumun, ()) = tokio::join!(start, tell);
+    let refused = sumun.get("/batch/x").await.problem(429, "workers_over");
+    assert!(refused["observed"].as_f64().is_some_and(|seen| seen >= 1.0), "{refused}");
+    assert_eq!(sumun.get("/page/x").await.status, 200, "interactive, whatever the signal");
+}
+
+/// An upstream that doesn't answer delays a start, and doesn't prevent it.
+#[tokio::test]
+async fn a_start_waits_no_longer_than_a_scrape_may_take() {
+    let never = Gate::closed();
+    let upstream = {
+        let never = never.clone();
+        Upstream::start(move |request| match request.target() {
+            "/actuator/prometheus" => figures(0.0, 200.0).behind(&never),
+            _ => Reply::ok("admitted"),
+        })
+        .await
+    };
+    let sumun =
+        Sumun::start(&policy(&upstream.url(), "source: actuator, every: 30s", WORKERS)).await;
+    assert_eq!(sumun.get("/batch/x").await.status, 200, "nothing is known of its load");
+    let (state, ..) = signal(&sumun, "workers").await;
+    assert_eq!(state, "absent");
 }
 
 // === when the signal falls silent ===

@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
+use self::gauges::Phase;
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
 use crate::callers::Callers;
@@ -35,9 +36,9 @@ use crate::listen;
 use crate::plan::Plan;
 use crate::recording::Recording;
 use crate::reload::{LoadedPolicy, Reload, Source};
-use crate::sense::Sense;
 use crate::sense::charts::Charts;
 use crate::sense::cpu::CpuMeter;
+use crate::sense::{SCRAPE_TIME_MAX, Sense};
 use crate::settings::{CacheStore, Settings};
 use crate::store::Cache;
 use crate::telemetry::gauges::Gauges;
@@ -61,6 +62,10 @@ const ORCA_TURNS: u32 = 20;
 /// readiness probes.
 const BACKGROUND_THREADS: usize = 2;
 
+/// Longest that a start waits for the first readings: a scrape's own bound and time to be told of it.
+const FIRST_READINGS_TIME_MAX: Duration =
+    SCRAPE_TIME_MAX.saturating_add(Duration::from_millis(200));
+
 /// Longest that the last lines and spans may take at the end.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -69,6 +74,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     live: Arc<Live>,
     charts: Arc<Charts>,
+    sense: Arc<Mutex<Sense>>,
     telemetry: Arc<Telemetry>,
     reload: Reload,
     hangups: mpsc::Sender<()>,
@@ -84,7 +90,7 @@ struct Applier {
     shared: Weak<Shared>,
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
-    sense: Mutex<Sense>,
+    sense: Arc<Mutex<Sense>>,
     charts: Arc<Charts>,
     revision: AtomicU64,
 }
@@ -137,9 +143,9 @@ impl Gateway {
             settings,
         });
         let charts = Arc::new(Charts::default());
-        let sense = sense(&shared, &charts, &background);
+        let sense = Arc::new(Mutex::new(sense(&shared, &charts, &background)));
         let applier = Applier {
-            sense: Mutex::new(sense),
+            sense: Arc::clone(&sense),
             charts: Arc::clone(&charts),
             shared: Arc::downgrade(&shared),
             live: Arc::clone(&live),
@@ -156,6 +162,7 @@ impl Gateway {
             shared,
             live,
             charts,
+            sense,
             telemetry,
             reload,
             hangups,
@@ -205,6 +212,7 @@ impl Gateway {
             Arc::clone(&self.live),
             Arc::clone(&self.charts),
         ));
+        self.ask_upstreams(&gauges);
         let mut workers = Vec::new();
         let (starting, started) = std::sync::mpsc::sync_channel(0);
         for (id, listener) in self.listeners.iter().enumerate() {
@@ -220,7 +228,7 @@ impl Gateway {
         drop(starting);
         let _ = started.recv(); // ends once no worker is starting any more: ready means that all run
         self.addresses.write(&self.shared.settings.state)?;
-        gauges.set_ready();
+        gauges.set_phase(Phase::Ready);
         self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());
         notify::ready();
         ready(&self)?;
@@ -240,6 +248,18 @@ impl Gateway {
             bail!("the policy has {count} problem(s); `sumun check` shows them with their lines");
         }
         Ok(())
+    }
+
+    /// Asks upstreams for their load before the first call is let through to them: a gateway that
+    /// restarts in a flood would admit all of it until the first reading. Connections wait in the
+    /// listening sockets meanwhile. An upstream that doesn't answer costs [`FIRST_READINGS_TIME_MAX`].
+    fn ask_upstreams(&self, gauges: &gauges::Running) {
+        gauges.set_phase(Phase::Warming);
+        let asked = self.sense.lock().all_asked();
+        let asked = async { tokio::time::timeout(FIRST_READINGS_TIME_MAX, asked).await };
+        if self.background.block_on(asked).is_err() {
+            tracing::warn!("started before every upstream had told its load");
+        }
     }
 
     /// Returns when the process is told to end. SIGHUP reloads and reopens the log on the way.

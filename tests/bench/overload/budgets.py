@@ -14,7 +14,8 @@ from stage import POLICIES, cpu_s, doubts, finish, stats
 CLIENTS, BUDGET = 2000, 100
 RATE_RPS, RATE_BURST = 500, 50
 # E10
-RETURN_RPS, RETURN_BURST = 100, 10
+# The burst where a policy says none is a second's worth, and one that is much smaller.
+RETURN_RPS, RETURN_BURST, RETURN_BURST_SMALL = 100, 100, 10
 # E11: how often the signal is read, and how often we look; seconds.
 PERIOD_S, LOOK_S = 1, 0.1
 
@@ -122,25 +123,29 @@ def costs(stage, seconds):
 def e10(stage, opts):
     """Clients that come back when they are told to; all gates at once."""
     clients = 500 if opts.quick else CLIENTS
-    ideal_s = (clients - RETURN_BURST) / RETURN_RPS
-    give_up_s = ideal_s * 5
+    give_up_s = clients / RETURN_RPS * 5
     rate = {"rate": RETURN_RPS, "burst": RETURN_BURST}
     gates = (
-        ("sumun, Retry-After", "sumun", {"policy": "return.yaml"}, "header"),
-        ("sumun, retry_after_ms", "sumun", {"policy": "return.yaml"}, "body"),
-        ("fixed-rps, always 1 s", "fixed-rps", {**rate, "retry_after_s": [1, 1]}, "header"),
-        ("fixed-rps, 1 to 5 s at random", "fixed-rps", {**rate, "retry_after_s": [1, 5]}, "header"),
+        ("sumun, Retry-After", "sumun", {"policy": "return.yaml"}, "header", RETURN_BURST),
+        ("sumun, retry_after_ms", "sumun", {"policy": "return.yaml"}, "body", RETURN_BURST),
+        ("sumun, burst 10, retry_after_ms", "sumun", {"policy": "return-10.yaml"}, "body",
+         RETURN_BURST_SMALL),
+        ("sumun, burst 10, Retry-After", "sumun", {"policy": "return-10.yaml"}, "header",
+         RETURN_BURST_SMALL),
+        ("fixed-rps, always 1 s", "fixed-rps", {**rate, "retry_after_s": [1, 1]}, "header", RETURN_BURST),
+        ("fixed-rps, 1 to 5 s at random", "fixed-rps", {**rate, "retry_after_s": [1, 5]}, "header",
+         RETURN_BURST),
     )
     rows = []
     with ExitStack() as stack:
         running = []
-        for title, gate, settings, obey in gates:
+        for title, gate, settings, obey, burst in gates:
             service = stack.enter_context(stage.service("constant", workers=200, mean_ms=5))
             gateway = stack.enter_context(stage.front(gate, {"SERVICE": service}, **settings))
-            running.append((title, stage.call("clients", {
+            running.append((title, (clients - burst) / RETURN_RPS, stage.call("clients", {
                 "port": gateway.port, "path": "/import/x", "clients": clients, "obey": obey,
                 "give_up_s": give_up_s})))
-        for title, callers in running:
+        for title, ideal_s, callers in running:
             result = finish(callers)
             served = max(1, result["served"])
             row = {"gate": title, "served": result["served"], "gave_up": result["failed"],

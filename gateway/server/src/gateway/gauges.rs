@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method, Uri};
@@ -34,7 +34,19 @@ pub struct Running {
     charts: Arc<Charts>,
     telemetry: Arc<Telemetry>,
     reload: Reload,
-    ready: AtomicBool,
+    phase: AtomicU8,
+}
+
+/// What a gateway that doesn't drain is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Opens what it needs.
+    Starting,
+    /// Asks upstreams for their load.
+    Warming,
+    /// Serves.
+    Ready,
 }
 
 // === impl Running ===
@@ -48,13 +60,13 @@ impl Running {
             charts: Arc::clone(&gateway.charts),
             telemetry: Arc::clone(&gateway.telemetry),
             reload: gateway.reload.clone(),
-            ready: AtomicBool::new(false),
+            phase: AtomicU8::new(Phase::Starting as u8),
         }
     }
 
-    /// From now on calls may be sent here.
-    pub fn set_ready(&self) {
-        self.ready.store(true, Ordering::Release);
+    /// From now on it is in this phase.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Release);
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -122,9 +134,13 @@ impl Watch for Running {
 
     fn readiness(&self) -> Readiness {
         if self.shared.drain.is_draining() {
-            Readiness::NotReady("draining".into())
-        } else if self.ready.load(Ordering::Acquire) {
+            return Readiness::NotReady("draining".into());
+        }
+        let phase = self.phase.load(Ordering::Acquire);
+        if phase == Phase::Ready as u8 {
             Readiness::Ready
+        } else if phase == Phase::Warming as u8 {
+            Readiness::NotReady("warming: upstreams are asked for their load".into())
         } else {
             Readiness::NotReady("starting".into())
         }

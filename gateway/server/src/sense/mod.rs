@@ -28,6 +28,7 @@ use sumun_policy::Policy;
 use sumun_policy::policy::{Endpoint, Signals, Source};
 use sumun_policy::units::Name;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
@@ -56,6 +57,8 @@ pub struct Sense {
 struct Task {
     signals: Signals,
     abort: AbortHandle,
+    /// Whether the endpoint has told something, be it an error.
+    asked: watch::Receiver<bool>,
 }
 
 // === impl Sense ===
@@ -88,6 +91,18 @@ impl Sense {
         self.tasks.len()
     }
 
+    /// Ends once each endpoint that is scraped now has been asked and has answered, or failed to:
+    /// within [`SCRAPE_TIME_MAX`] and a little, whatever they do.
+    pub fn all_asked(&self) -> impl Future<Output = ()> + use<> {
+        let each: Vec<_> = self.tasks.values().map(|task| task.asked.clone()).collect();
+        async move {
+            for mut asked in each {
+                // An error: the task was stopped, nobody waits for it any more.
+                let _ = asked.wait_for(|asked| *asked).await;
+            }
+        }
+    }
+
     fn start(&self, upstream: &Name, signals: &Signals, endpoint: &Endpoint) -> Task {
         let scrape = Scrape {
             endpoint: endpoint.clone(),
@@ -95,9 +110,10 @@ impl Sense {
             connector: self.connector.clone(),
             own: Arc::clone(&self.own),
         };
-        let run = scrape.run(upstream.clone(), Arc::clone(&self.readings));
+        let (told, asked) = watch::channel(false);
+        let run = scrape.run(upstream.clone(), Arc::clone(&self.readings), told);
         let abort = self.background.spawn(run).abort_handle();
-        Task { signals: signals.clone(), abort }
+        Task { signals: signals.clone(), abort, asked }
     }
 }
 

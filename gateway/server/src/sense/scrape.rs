@@ -16,6 +16,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use sumun_policy::policy::{Endpoint, Protocol, Signals};
 use sumun_policy::units::Name;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
@@ -38,6 +39,10 @@ const SCRAPE_TIME_SHARE: f64 = 0.8;
 /// one scrape is lost, the next must answer before the reading is two periods old and called stale.
 const NEXT_SHARE: f64 = 0.85;
 const JITTER_SHARE: f64 = 0.1;
+
+/// Before an endpoint's first scrape at most: many endpoints begin with one policy and should not all
+/// be asked in one moment, but a start waits for what they tell.
+const FIRST_JITTER_MAX: Duration = Duration::from_millis(20);
 
 /// Memory of the client's read buffer; the body goes through it in pieces.
 const READ_BUFFER_BYTES: usize = 64 << 10;
@@ -134,14 +139,18 @@ impl ScrapeError {
 // === impl Scrape ===
 
 impl Scrape {
-    /// Scrapes until its task is stopped: one at a time, so no two ever overlap.
-    pub(super) async fn run(self, upstream: Name, readings: Arc<dyn Readings>) {
+    /// Scrapes until its task is stopped: one at a time, so no two ever overlap. `asked` is told once
+    /// the first outcome is.
+    pub(super) async fn run(
+        self,
+        upstream: Name,
+        readings: Arc<dyn Readings>,
+        asked: watch::Sender<bool>,
+    ) {
         let wanted = Wanted::of(&self.signals);
         let every = self.signals.every;
         let mut line = Line::default();
-        let mut due = Instant::now();
-        // Many endpoints begin with one policy: they should not be asked in step.
-        due += every.mul_f64(0.1 * fastrand::f64());
+        let mut due = Instant::now() + FIRST_JITTER_MAX.mul_f64(fastrand::f64());
         loop {
             tokio::time::sleep_until(due).await;
             due = Instant::now() + every.mul_f64(fastrand::f64().mul_add(JITTER_SHARE, NEXT_SHARE));
@@ -151,6 +160,7 @@ impl Scrape {
                 told.reading.own_in_flight = own_in_flight;
             }
             readings.outcome(&upstream, &self.endpoint, outcome);
+            asked.send_replace(true);
         }
     }
 
