@@ -8,6 +8,7 @@
 mod script;
 mod stage;
 
+mod forwarded;
 mod rfc5861;
 mod rfc8246;
 mod rfc9110;

@@ -26,6 +26,7 @@ mod corpora;
 mod doctor;
 mod drain;
 mod failure;
+mod forwarded;
 mod framing;
 mod http2;
 mod leak;

@@ -1,6 +1,7 @@
 //! The cache that gateways share: real Redis servers, healthy, killed, frozen, full and restarted.
 
 mod down;
+mod kept;
 mod places;
 
 use std::collections::BTreeSet;

@@ -71,6 +71,7 @@ async fn a_crash_during_a_save_leaves_the_old_file_or_the_new_one() {
         tokio::time::sleep(LIFE_MAX.mul_f64(random.f64())).await; // the moment of the crash
         sumun.kill_and_restart().await;
         saving.await.expect("every answer was 200");
+        assert!(aside(&sumun).is_empty(), "round {round}: {:?}", aside(&sumun));
 
         let mut saves = saves.lock().await;
         let file = fs::read_to_string(sumun.policies().join("policy.yaml")).expect("a file");
@@ -92,6 +93,42 @@ async fn a_crash_during_a_save_leaves_the_old_file_or_the_new_one() {
     }
     println!("{on_disk} saves made, {in_flight} cut off, {kept} of them on disk");
     assert!(in_flight >= ROUNDS / 4, "{in_flight}: the crashes missed the saves");
+}
+
+/// Files that were being written, in all folders that the gateway writes to.
+fn aside(sumun: &Sumun) -> Vec<String> {
+    [sumun.policies(), sumun.state(), sumun.state().join("history")]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(folder).expect("a folder"))
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "new"))
+        .map(|entry| entry.file_name().into_string().expect("a name"))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_gone_after_the_next_start_and_nothing_else() {
+    let upstream = Upstream::plain().await;
+    let mut sumun = Sumun::start(&policies::to(&upstream.url())).await;
+    let gone = sumun.pid();
+    let living = std::process::id();
+    let plant = |folder: std::path::PathBuf, names: &[String]| {
+        for name in names {
+            fs::write(folder.join(name), "half a te").expect("written");
+        }
+    };
+    plant(sumun.state(), &[format!(".reverts.json.{gone}.new")]);
+    plant(sumun.state().join("history"), &[format!(".7.json.{gone}.new")]);
+    let kept = [format!(".policy.yaml.{living}.new"), format!(".notes.txt.{gone}.new")];
+    plant(sumun.policies(), &kept);
+    plant(sumun.policies(), &[format!(".policy.yaml.{gone}.new")]);
+    sumun.kill_and_restart().await;
+    let mut left = aside(&sumun);
+    left.sort();
+    let mut kept = kept.to_vec();
+    kept.sort();
+    assert_eq!(left, kept);
+    assert!(sumun.policies().join("policy.yaml").exists());
 }
 
 /// The newest revision is what is on disk, and each save that was answered is the revision that the

@@ -29,6 +29,19 @@ impl Authority {
         &self.text()[..self.host_len]
     }
 
+    /// Becomes what cache keys hold of it: lower case, without its scheme's default port. What was
+    /// that already, as nearly everything is, stays as it is.
+    pub fn normalise(&mut self, tls: bool) {
+        let text = keyed(tls, self.text());
+        if text.as_bytes() == self.value.as_bytes() {
+            return;
+        }
+        // Part of a valid value in lower case is one.
+        if let Ok(value) = HeaderValue::from_str(text) {
+            (self.value, self.lower) = (value, None);
+        }
+    }
+
     /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2): no user, no path, no space.
     pub fn parse(value: HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
@@ -87,6 +100,23 @@ mod tests {
             ("host:", "host"),
         ] {
             assert_eq!(host_of(text).as_deref(), Some(host), "{text}");
+        }
+    }
+
+    #[test]
+    fn as_keys_hold_it() {
+        for (tls, text, keyed) in [
+            (false, "example.internal", "example.internal"),
+            (false, "Example.Internal:80", "example.internal"),
+            (false, "example.internal:443", "example.internal:443"),
+            (true, "example.internal:443", "example.internal"),
+            (true, "[::1]:443", "[::1]"),
+            (true, "EXAMPLE:80", "example:80"),
+        ] {
+            let mut authority = Authority::parse(HeaderValue::from_str(text).unwrap()).unwrap();
+            authority.normalise(tls);
+            assert_eq!((authority.text(), authority.value().to_str().unwrap()), (keyed, keyed));
+            assert_eq!(super::keyed(tls, authority.text()), keyed);
         }
     }
 

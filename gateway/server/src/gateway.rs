@@ -119,14 +119,8 @@ impl Gateway {
             },
             background.handle(),
         )?;
-        let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
-        let recording = Recording::new(recorded, settings.workers);
-        let live = Arc::new(match &recording {
-            Some(_) => {
-                Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
-            }
-            None => Live::with_callers_max(callers_max),
-        });
+        let recording = Recording::new(&settings.recording, settings.workers);
+        let live = Arc::new(live(&settings, recording.is_some()));
         let shared = Arc::new(Shared {
             callers: Callers::new(&settings.callers)?,
             plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
@@ -334,6 +328,16 @@ fn background() -> anyhow::Result<Runtime> {
 
 fn connector() -> anyhow::Result<TlsConnector> {
     upstream::tls_connector().context("can't load the system's certificate authorities")
+}
+
+/// The engine's state, with a journal where calls are recorded.
+fn live(settings: &Settings, is_recorded: bool) -> Live {
+    let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
+    if is_recorded {
+        Live::recorded(callers_max, Recording::journal_bytes(recorded), recorded.keep)
+    } else {
+        Live::with_callers_max(callers_max)
+    }
 }
 
 fn cache(settings: &Settings, clock: Clock, background: &Handle) -> Cache {

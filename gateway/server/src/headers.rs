@@ -67,14 +67,18 @@ pub const FORWARDED_FAMILY: [HeaderName; 7] = [
     HeaderName::from_static("x-real-ip"),
 ];
 
-/// Removes the family, where a client sent any of it: most do not, and looking at the names once is
+/// Whether any of the family is there: most requests have none, and looking at the names once is
 /// cheaper than asking for each.
-pub fn strip_forwarded(headers: &mut HeaderMap) {
-    let is_one = |name: &HeaderName| {
+pub fn has_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
         *name == header::FORWARDED
             || (name.as_str().starts_with("x-") && FORWARDED_FAMILY.contains(name))
-    };
-    if headers.keys().any(is_one) {
+    })
+}
+
+/// Removes the family, where a client sent any of it.
+pub fn strip_forwarded(headers: &mut HeaderMap) {
+    if has_forwarded(headers) {
         for name in FORWARDED_FAMILY {
             headers.remove(name);
         }

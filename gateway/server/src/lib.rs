@@ -13,6 +13,7 @@ pub mod upstream;
 // What it passes along.
 pub mod authority;
 pub mod body;
+pub mod forwarded;
 pub mod headers;
 pub mod hex;
 
@@ -23,11 +24,11 @@ pub mod core;
 mod date;
 pub mod deadline;
 pub mod drain;
+mod files;
 pub mod plan;
 pub mod recording;
 pub mod sense;
 pub mod settings;
-mod state;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use self::history::{Author, History, Origin};
 use self::revert::Reverts;
+use crate::files;
 pub use change::{Change, Expected, Refused, Written};
 pub use folder::{Files, file_name_allowed, tag};
 pub(crate) use folder::{read as read_folder, read_file};
@@ -104,10 +105,13 @@ const PROBLEMS_LOGGED_MAX: usize = 20;
 // === impl Reload ===
 
 impl Reload {
-    /// Starts watching. Nothing is applied before the first [`Self::now`] or change of the folder
+    /// Removes what a crash left of files that were being replaced, and starts watching. Nothing is applied before the first [`Self::now`] or change of the folder
     /// that follows it. What runs is remembered in the folder `state`, but for a built-in policy.
     /// `hangups` asks for a load (SIGHUP). Call it on the runtime that shall carry the watch.
     pub fn start(source: Source, state: &Path, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
+        if let Source::Folder(folder) = &source {
+            folder::sweep(folder);
+        }
         let past = matches!(source, Source::Folder(_)).then(|| Arc::new(Past::of(state)));
         let (gate, status) = (Mutex::default(), RwLock::default());
         let shared = Arc::new(Shared { source, apply, past, gate, status });
@@ -266,6 +270,10 @@ impl Shared {
 impl Past {
     fn of(state: &Path) -> Self {
         let (history, reverts) = (History::new(state), Reverts::new(state));
+        for folder in [state, history.folder()] {
+            // Everything that is kept of the past is JSON.
+            files::sweep(folder, |name| Path::new(name).extension().is_some_and(|e| e == "json"));
+        }
         Self { history, reverts, state: state.to_owned() }
     }
 }

@@ -51,7 +51,7 @@ rows! {
     s2_2_bypass: "
         < 200
         > GET | body: x
-        = cache-status: sumun; fwd=bypass"
+        = cache-status: sumun; fwd=bypass; detail=body"
     s2_2_partial: "
         < 206 | content-range: bytes 0-0/2 | body: b
         > GET | range: bytes=0-0

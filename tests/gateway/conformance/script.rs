@@ -2,6 +2,7 @@
 //!
 //! - `keys: K`: the keys under `cache` (none where the line is absent); after `; ` keys of the route.
 //! - `alone`: a gateway of its own.
+//! - `trusted`: one that trusts its clients as proxies.
 //! - `< STATUS | name: value …`: what the origin answers when it is asked next. `body: text` is the
 //!   body; without it the body of the n-th reply is `bn`. `< reset`: it closes the connection.
 //! - `> METHOD [/more] | name: value …`: what the client asks. `body: text` is sent as the body.
@@ -18,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use sumun_tests::{DEADLINE, Recorded, Reply, Response, Step, eventually};
 
-use super::stage::Stage;
+use super::stage::{Clients, Stage};
 
 /// Plays one row.
 ///
@@ -27,11 +28,17 @@ use super::stage::Stage;
 pub(super) fn play(module: &str, name: &str, text: &str) {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let keys = lines().find_map(|line| line.strip_prefix("keys: ")).unwrap_or_default();
-    let alone = lines().any(|line| line == "alone");
-    let stage = if alone { Arc::new(Stage::start(keys)) } else { Stage::shared(keys) };
+    let says = |word| lines().any(|line| line == word);
+    let clients = if says("trusted") { Clients::TrustedProxy } else { Clients::Strangers };
+    let stage = if says("alone") {
+        Arc::new(Stage::start(keys, clients))
+    } else {
+        Stage::shared(keys, clients)
+    };
     let table = module.rsplit("::").next().unwrap_or_default();
     let row = Row { stage: &stage, name: format!("{table}.{name}") };
-    stage.runtime.block_on(row.play(lines().filter(|line| *line != "alone")));
+    let is_of_stage = |line: &&str| matches!(*line, "alone" | "trusted");
+    stage.runtime.block_on(row.play(lines().filter(|line| !is_of_stage(line))));
 }
 
 struct Row<'a> {

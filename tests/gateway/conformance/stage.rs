@@ -14,11 +14,23 @@ use crate::policies;
 /// What rows leave for the origin, by row.
 type Rows = Arc<Mutex<HashMap<String, Row>>>;
 
+/// Stages that some row holds, by their keys and clients.
+type Stages = HashMap<(String, Clients), Weak<Stage>>;
+
 /// One row as the origin sees it.
 #[derive(Default)]
 struct Row {
     replies: VecDeque<Reply>,
     asked: Vec<Recorded>,
+}
+
+/// Who the rows' clients are to the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Clients {
+    /// Anybody.
+    Strangers,
+    /// A proxy that it trusts.
+    TrustedProxy,
 }
 
 /// A gateway with its origin.
@@ -31,20 +43,21 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// The stage of all rows with these keys under `cache`.
-    pub(super) fn shared(keys: &str) -> Arc<Self> {
-        static STAGES: OnceLock<Mutex<HashMap<String, Weak<Stage>>>> = OnceLock::new();
+    /// The stage of all rows with these keys under `cache` and these clients.
+    pub(super) fn shared(keys: &str, clients: Clients) -> Arc<Self> {
+        static STAGES: OnceLock<Mutex<Stages>> = OnceLock::new();
         let mut stages = lock(STAGES.get_or_init(Mutex::default));
-        if let Some(stage) = stages.get(keys).and_then(Weak::upgrade) {
+        let which = (keys.to_owned(), clients);
+        if let Some(stage) = stages.get(&which).and_then(Weak::upgrade) {
             return stage;
         }
-        let stage = Arc::new(Self::start(keys));
-        stages.insert(keys.to_owned(), Arc::downgrade(&stage));
+        let stage = Arc::new(Self::start(keys, clients));
+        stages.insert(which, Arc::downgrade(&stage));
         stage
     }
 
     /// A stage of its own, for a row that leaves traces: an endpoint that failed, a limit used up.
-    pub(super) fn start(keys: &str) -> Self {
+    pub(super) fn start(keys: &str, clients: Clients) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -57,8 +70,13 @@ impl Stage {
             let (keys, more) = keys.split_once("; ").unwrap_or((keys, ""));
             let comma = if more.is_empty() { "" } else { ", " };
             let route = format!("cache: {{ {keys} }}{comma}{more}");
-            let sumun = Sumun::start(&policies::to_with(&upstream.url(), &route)).await;
-            (upstream, sumun)
+            let policy = policies::to_with(&upstream.url(), &route);
+            let sumun = Sumun::with().policy("policy.yaml", &policy);
+            let sumun = match clients {
+                Clients::Strangers => sumun,
+                Clients::TrustedProxy => sumun.settings("trusted_proxies: [127.0.0.0/8]\n"),
+            };
+            (upstream, sumun.start().await)
         });
         Self { sumun, runtime, _upstream: upstream, rows }
     }

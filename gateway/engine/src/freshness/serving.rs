@@ -71,6 +71,22 @@ impl Terms {
         !self.ask_always && !self.ask_stale && (windows || policy)
     }
 
+    /// For how long after its freshness an answer may be served, in nanoseconds, by the longest of the
+    /// windows that the origin and the policy give; of the origin's at most `said_ns_max` counts. The day
+    /// of an unreachable origin that nobody has asked for is none of them.
+    pub fn stale_for_ns(&self, rules: &Cache, said_ns_max: u64) -> u64 {
+        if self.ask_always || self.ask_stale {
+            return 0;
+        }
+        let window = |said: Option<Delta>, policy| match said {
+            Some(said) => ns(said).min(said_ns_max),
+            None => window_ns(None, policy),
+        };
+        window(self.while_revalidate, rules.stale_while_revalidate)
+            .max(window(self.if_error, rules.stale_if_error))
+            .max(window_ns(None, rules.stale_if_shed))
+    }
+
     /// Whether a stored answer of this age serves a request with these wishes.
     pub fn judge(&self, age_ns: u64, wishes: &Wishes, rules: &Cache) -> Verdict {
         if self.ask_always {

@@ -76,9 +76,29 @@ pub enum NotStored {
     Trailers,
     /// No room for bodies that are being stored.
     Busy,
+    /// The body ended before its announced end.
+    Incomplete,
 }
 
 impl NotStored {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::NoStore,
+        Self::Private,
+        Self::Authorization,
+        Self::SetCookie,
+        Self::NotPublic,
+        Self::VaryAny,
+        Self::Status,
+        Self::NoFreshness,
+        Self::Stale,
+        Self::Stream,
+        Self::TooLarge,
+        Self::Trailers,
+        Self::Busy,
+        Self::Incomplete,
+    ];
+
     /// As a token for `Cache-Status`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -95,6 +115,7 @@ impl NotStored {
             Self::TooLarge => "too-large",
             Self::Trailers => "trailers",
             Self::Busy => "busy",
+            Self::Incomplete => "incomplete",
         }
     }
 }

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName};
 
 /// Fields that the gateway itself sets on each call and that no other part of a key implies. Requests
 /// can't be compared in them as they come in, so an answer that depends on one is for nobody else.
-const SET_HERE: [&str; 5] = ["forwarded", "traceparent", "tracestate", "via", "x-forwarded-for"];
+const SET_HERE: [&str; 6] =
+    ["forwarded", "sumun-class", "traceparent", "tracestate", "via", "x-forwarded-for"];
 
 /// What an answer's `Vary` lines say together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::authority::Authority;
 use crate::body::Body;
 use crate::callers::{Identity, Signs};
 use crate::core::Core;
+use crate::forwarded::Front;
 use crate::headers::Present;
 use crate::listen::connection::Connection;
 use crate::listen::transport::Transport;
@@ -60,6 +61,8 @@ pub struct Caller {
 pub struct Outdates {
     /// The route that serves a GET of the same target, which has a cache.
     pub plan: Rc<RoutePlan>,
+    /// By which scheme the client asked.
+    pub scheme: &'static str,
     /// Whom the client asked, as keys hold it.
     pub authority: Box<str>,
 }
@@ -76,6 +79,11 @@ pub struct Opened {
     pub path_doubt: Option<&'static str>,
     /// Whether the client asks for a WebSocket.
     pub websocket: bool,
+    /// Where the cache has to do with the call: what a trusted proxy says of it.
+    pub front: Option<Box<Front>>,
+    /// Whether the answer may be stored: then the upstream is told nothing of the call's way here
+    /// that the answer's key does not hold.
+    pub storable: bool,
 }
 
 // === impl Call ===
@@ -117,6 +125,7 @@ impl Call {
             shed: None,
             shadow: None,
             cache: None,
+            cache_fwd: None,
             cache_detail: None,
             attempts: [None, None],
             request_bytes: 0,
@@ -178,6 +187,7 @@ impl Call {
     pub fn note(&mut self, outcome: Outcome) {
         let record = &mut self.settlement.record;
         record.cache = Some(outcome.result);
+        record.cache_fwd = outcome.fwd;
         record.cache_detail = outcome.detail;
     }
 

@@ -13,6 +13,7 @@ use sumun_engine::{Endpoint, Moment};
 use super::call::{Call, Opened};
 use crate::body::Body;
 use crate::callers::class::{self, SUMUN_CLASS};
+use crate::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, keep_keyed};
 use crate::headers::{self, Present};
 use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
@@ -21,9 +22,6 @@ use crate::sense::orca;
 use crate::telemetry::record::{ATTEMPTS_MAX, Attempt};
 use crate::upstream::{Answer, Exchange, Failed, Progress, RequestBody};
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
@@ -65,7 +63,7 @@ pub async fn forward(
 pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<RequestBody> {
     let sent = &Rc::new(Progress::default());
     call.settlement.sent = Some(Rc::clone(sent));
-    let Opened { mut head, body, authority, websocket, .. } = opened;
+    let Opened { mut head, body, mut authority, websocket, front, storable, .. } = opened;
     let limits = &call.core.shared.settings.limits;
     let body = RequestBody::new(
         body,
@@ -74,6 +72,13 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
         limits.body_rate_min,
         sent,
     );
+    let keyed = plan.route.policy.cache.as_ref().filter(|_| storable).map(|rules| &rules.key);
+    if let Some(keyed) = keyed {
+        authority.normalise(front.as_ref().map_or(call.connection.tls, |front| front.tls));
+        if call.trusts_peer() {
+            keep_keyed(&mut head.headers, front.as_deref(), &keyed.headers);
+        }
+    }
     forwarded_family(call, &mut head, authority.value());
     head.headers.insert(SUMUN_CLASS, class::told(call.settlement.record.class));
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];

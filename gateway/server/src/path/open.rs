@@ -53,7 +53,7 @@ pub fn open(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Opene
     if present.has(Present::HOP_BY_HOP) {
         headers::strip_hop_by_hop(&mut head.headers);
     }
-    Ok(Opened { head, body, authority, path_doubt, websocket })
+    Ok(Opened { head, body, authority, path_doubt, websocket, front: None, storable: false })
 }
 
 fn unreadable(why: Unreadable) -> Refusal {

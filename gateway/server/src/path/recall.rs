@@ -9,6 +9,7 @@ use sumun_engine::freshness::Stale;
 use super::call::{Call, Opened, Outdates};
 use crate::authority::keyed;
 use crate::body::Body;
+use crate::forwarded::Front;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
 use crate::store::{Asked, Errand, Recalled};
@@ -33,12 +34,14 @@ pub fn recall(
         call.outdates = outdates(call, opened);
         return Ok(Some(Recall::Forward(None)));
     };
-    let asked = asked(call, opened);
+    let front = front(call, opened);
+    let asked = asked(call, opened, front.as_ref());
     let cache = &call.core.shared.cache;
-    match cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_begun()) {
-        Some(recalled) => settle(call, opened, recalled).map(Some),
-        None => Ok(None),
+    let recalled = cache.lookup(&asked, rules, &plan.route.policy.name, call.cache_begun());
+    if !matches!(recalled, Some(Recalled::Answer { meanwhile: None, .. })) {
+        opened.front = front.map(Box::new);
     }
+    recalled.map(|recalled| settle(call, opened, recalled)).transpose()
 }
 
 /// Asks the cache, and waits for an identical call in flight if there is one; never for the store.
@@ -48,22 +51,43 @@ pub async fn wait(
     opened: &mut Opened,
 ) -> Result<Recall, Refusal> {
     let Some(rules) = &plan.route.policy.cache else { return Ok(Recall::Forward(None)) };
-    let asked = asked(call, opened);
+    let asked = asked(call, opened, opened.front.as_deref());
     let cache = &call.core.shared.cache;
     let recalled = cache.recall(&asked, rules, &plan.route.policy.name, call.cache_now()).await;
     settle(call, opened, recalled)
 }
 
-fn asked<'a>(call: &Call, opened: &'a Opened) -> Asked<'a> {
+/// What a trusted proxy says of the call; strangers say nothing that counts.
+fn front(call: &Call, opened: &Opened) -> Option<Front> {
+    call.trusts_peer().then(|| Front::read(&opened.head.headers, call.connection.tls)).flatten()
+}
+
+fn asked<'a>(call: &Call, opened: &'a Opened, front: Option<&'a Front>) -> Asked<'a> {
     let target = opened.head.uri.path_and_query();
+    let (scheme, authority) = origin(call, opened, front);
     Asked {
         method: &opened.head.method,
-        scheme: if call.connection.tls { "https" } else { "http" },
-        authority: keyed(call.connection.tls, opened.authority.text()),
+        scheme,
+        authority,
+        fronted: front.map(|front| keyed(front.tls, opened.authority.text())),
         path_and_query: target.map_or("/", http::uri::PathAndQuery::as_str),
         headers: &opened.head.headers,
         has_body: opened.body.is_some(),
     }
+}
+
+/// Scheme and authority by which the client knows the service, as keys hold them.
+fn origin<'a>(
+    call: &Call,
+    opened: &'a Opened,
+    front: Option<&'a Front>,
+) -> (&'static str, &'a str) {
+    let tls = front.map_or(call.connection.tls, |front| front.tls);
+    let authority = match front.and_then(|front| front.authority.as_ref()) {
+        Some(authority) => authority.text(),
+        None => keyed(tls, opened.authority.text()),
+    };
+    (if tls { "https" } else { "http" }, authority)
 }
 
 fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Recall, Refusal> {
@@ -77,13 +101,19 @@ fn settle(call: &mut Call, opened: &mut Opened, recalled: Recalled) -> Result<Re
         }
         Recalled::Forward(errand) => {
             call.note(errand.outcome());
-            errand.prepare(&mut opened.head.headers);
+            prepare(opened, &errand);
             Ok(Recall::Forward(Some(errand)))
         }
         Recalled::Unavailable => {
             Err(Refusal::new(Code::NotCached, "only-if-cached, and nothing usable is stored"))
         }
     }
+}
+
+/// Makes the call ask what the errand wants to know.
+pub fn prepare(opened: &mut Opened, errand: &Errand) {
+    errand.prepare(&mut opened.head.headers);
+    opened.storable = errand.may_store();
 }
 
 /// A stale stored answer instead of this refusal, where there is one and the rules allow it: for a
@@ -121,6 +151,7 @@ fn outdates(call: &Call, opened: &Opened) -> Option<Outdates> {
     let (host, path) = (opened.authority.host(), opened.head.uri.path());
     let plan = call.plan.find(&Method::GET, host, path, &opened.head.headers)?;
     plan.route.policy.cache.as_ref()?;
-    let authority = keyed(call.connection.tls, opened.authority.text()).into();
-    Some(Outdates { plan: Rc::clone(plan), authority })
+    let front = front(call, opened);
+    let (scheme, authority) = origin(call, opened, front.as_ref());
+    Some(Outdates { plan: Rc::clone(plan), scheme, authority: authority.into() })
 }

@@ -20,8 +20,9 @@ pub fn invalidate(call: &Call, answer: &Response<Body>) {
     let record = &call.settlement.record;
     let asked = Asked {
         method: &record.method,
-        scheme: if call.connection.tls { "https" } else { "http" },
+        scheme: outdates.scheme,
         authority: &outdates.authority,
+        fronted: None,
         path_and_query: record.path.as_str(),
         headers: answer.headers(),
         has_body: true,

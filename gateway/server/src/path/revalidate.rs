@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 
 use super::Admitted;
 use super::call::{Call, Opened};
+use super::recall::prepare;
 use super::settle::Settled;
 use crate::core::Core;
 use crate::plan::RoutePlan;
@@ -28,7 +29,7 @@ pub fn revalidate(call: &Call, route: &Rc<RoutePlan>, mut opened: Opened, errand
     // The whole answer is stored, whatever part this client wanted.
     opened.head.headers.remove(RANGE);
     opened.head.headers.remove(IF_RANGE);
-    errand.prepare(&mut opened.head.headers);
+    prepare(&mut opened, &errand);
     // Refused, or all slots are taken: dropping the errand lets a later call try again.
     let Ok(Admitted::Forward(request)) = super::admit(&mut own, route, opened) else { return };
     let asked = super::ask(own, Rc::clone(route), Some(errand), Some(request));

@@ -1,13 +1,15 @@
-//! The policy folder on disk: read within bounds, hashed, written atomically.
+//! The policy folder on disk: read within bounds, hashed, changed file by file.
 //!
 //! Only `*.yaml` and `*.yml` right in the folder count; names with a leading dot don't (editors'
 //! and Kubernetes' own). Links are followed when reading, so that a `ConfigMap`'s swap is seen.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 use sumun_policy::{FILE_BYTES_MAX, FILES_MAX, Problem};
 use xxhash_rust::xxh3::Xxh3;
+
+use crate::files::{self, Access};
 
 /// Names and texts, sorted by name.
 pub type Files = Vec<(String, String)>;
@@ -143,23 +145,12 @@ pub fn file_name_allowed(name: &str) -> bool {
 pub(super) fn write(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     let target = folder.join(name);
     refuse_link(&target)?;
-    // A leading dot: no reader of the folder takes it for a policy.
-    let temporary = folder.join(format!(".{name}.{}.new", std::process::id()));
-    let written = (|| {
-        let mut file = std::fs::File::create(&temporary)?;
-        if let Ok(old) = std::fs::metadata(&target) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &target)
-    })();
-    if written.is_err() {
-        // What is left of the attempt; the first error is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written?;
-    std::fs::File::open(folder)?.sync_all()
+    files::replace(folder, name, text.as_bytes(), Access::AsBefore)
+}
+
+/// Removes what a crash left of changes to policy files.
+pub(super) fn sweep(folder: &Path) {
+    files::sweep(folder, is_policy);
 }
 
 /// Removes a file.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::Files;
 use crate::date::rfc3339;
-use crate::state;
+use crate::files::{self, Access};
 
 /// Folder of the revisions in the state folder.
 const FOLDER: &str = "history";
@@ -99,6 +99,11 @@ impl History {
         Self { folder: state.join(FOLDER), newest: Mutex::new(None) }
     }
 
+    /// Where they are.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The number of the revision that these files are: the newest one's where it says the same,
     /// else that of a new one, which is on disk when this returns.
     pub(super) fn record(&self, files: &Files, by: &Author, cause: Origin) -> io::Result<u64> {
@@ -115,7 +120,9 @@ impl History {
         let Author { name, from, reason } = by.clone();
         let at = rfc3339(SystemTime::now());
         let revision = Revision { id, at, cause, author: name, from, reason, files };
-        state::write(&self.folder, &file_name(id), &serde_json::to_vec(&revision)?)?;
+        files::make_folder(&self.folder)?;
+        let text = serde_json::to_vec(&revision)?;
+        files::replace(&self.folder, &file_name(id), &text, Access::Owner)?;
         *held = Some(Newest { id, files: revision.files });
         self.prune()?;
         Ok(id)

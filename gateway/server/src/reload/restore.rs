@@ -11,7 +11,7 @@ use std::path::Path;
 use super::folder::{self, Files};
 use super::history::{Author, Origin};
 use super::{Refused, Shared, Source, blocking, check};
-use crate::state;
+use crate::files::{self, Access};
 
 /// Name of the note in the state folder.
 const NOTE: &str = "restore.json";
@@ -32,7 +32,8 @@ impl Shared {
                 folder::refuse_link(&folder.join(name))?;
             }
             let note: BTreeMap<_, _> = wanted.iter().cloned().collect();
-            state::write(&state, NOTE, &serde_json::to_vec(&note)?)?;
+            files::make_folder(&state)?;
+            files::replace(&state, NOTE, &serde_json::to_vec(&note)?, Access::Owner)?;
             write(&folder, &now, &wanted)?;
             // The restored texts stay, whatever was to be put back.
             for pending in reverts.reverts.all()? {

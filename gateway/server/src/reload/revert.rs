@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::history::Author;
-use crate::state;
+use crate::files::{self, Access};
 
 /// Name of the file in the state folder.
 const FILE: &str = "reverts.json";
@@ -123,7 +123,8 @@ impl Reverts {
     }
 
     fn save(&self, pending: &BTreeMap<String, Pending>) -> io::Result<()> {
-        state::write(&self.folder, FILE, &serde_json::to_vec(pending)?)
+        files::make_folder(&self.folder)?;
+        files::replace(&self.folder, FILE, &serde_json::to_vec(pending)?, Access::Owner)
     }
 }
 

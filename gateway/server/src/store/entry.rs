@@ -52,6 +52,8 @@ pub(crate) struct Variant {
     verbatim: Box<[u8]>,
     /// On what terms it may be served.
     pub(crate) terms: Terms,
+    /// For how long after its freshness some rule may serve it, ns.
+    pub(crate) stale_for_ns: u64,
     /// What it can be purged by besides its URL.
     pub(crate) labels: Labels,
     /// The fields that said its tags: the second tier wants them, clients don't.
@@ -87,6 +89,7 @@ pub(crate) struct Draft {
     pub(crate) values: Vec<u8>,
     pub(crate) verbatim: Vec<u8>,
     pub(crate) terms: Terms,
+    pub(crate) stale_for_ns: u64,
     pub(crate) labels: Labels,
     pub(crate) status: StatusCode,
     /// The answer's head as it came (or, after a 304, the merged one).
@@ -137,6 +140,7 @@ impl Draft {
             values: self.values.into(),
             verbatim: self.verbatim.into(),
             terms: self.terms,
+            stale_for_ns: self.stale_for_ns,
             labels: self.labels,
             tags,
             status: self.status,

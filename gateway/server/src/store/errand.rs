@@ -23,7 +23,7 @@ use super::entry::{Draft, Variant};
 use super::flight::Lead;
 use super::key::Key;
 use super::redis::Mark;
-use super::status::Forwarded;
+use super::status::{Forwarded, Status};
 use super::unkeyed::drop_unkeyed;
 use super::{Inner, Outcome, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use crate::telemetry::record::CacheResult;
@@ -92,7 +92,12 @@ impl Errand {
 
     /// How the cache takes part, as far as is known before the answer.
     pub fn outcome(&self) -> Outcome {
-        Outcome::new(self.result, self.why.as_str())
+        Status::Forwarded(self.why).outcome(self.result)
+    }
+
+    /// Whether the answer, or what it says of a stored one, may be stored for others.
+    pub fn may_store(&self) -> bool {
+        matches!(self.task, Task::Fetch(_) | Task::Head(..))
     }
 
     /// Makes the forwarded head ask what the store needs to know: the stored answer's validators

@@ -1,13 +1,21 @@
 //! The cache key: scheme, authority, path and query as forwarded, and the policy's header values.
 //!
+//! Where a trusted proxy tells what its client asked, scheme and authority are those, and the rest of
+//! what the origin sees of it follows: the authority that the call itself names where that is another,
+//! `X-Forwarded-Port` and `X-Forwarded-Prefix`. Like the policy's headers these are not part of the URL,
+//! so a purge of the URL covers whatever they are.
+//!
 //! Built on the stack for a hit, hashed once (xxh3-128), and kept whole in the entry so that two
 //! keys of one hash never share an answer.
 
 use std::hash::{BuildHasher, Hasher};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sumun_policy::policy::CacheKey;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use super::Asked;
+use crate::forwarded::{X_FORWARDED_PORT, X_FORWARDED_PREFIX};
 
 /// Keys up to this many bytes need no allocation. Most URLs of internal services are shorter.
 const INLINE_BYTES: usize = 256;
@@ -37,33 +45,37 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The key of a request for `resource` with these headers.
-    pub(crate) fn new(resource: Resource<'_>, headers: &HeaderMap, rules: &CacheKey) -> Self {
+    /// The key of a call.
+    pub(crate) fn new(asked: &Asked<'_>, rules: &CacheKey) -> Self {
         let mut text = Text::default();
-        write_url(resource, rules, &mut text);
+        write_url(asked.resource(), rules, &mut text);
         let url_len = text.as_bytes().len();
         for name in &rules.headers {
-            text.push(name.as_str().as_bytes());
-            for value in headers.get_all(name) {
-                // Neither byte can stand in a field's name or value: no two requests write the same.
-                text.push(b"\0");
-                text.push(value.as_bytes());
-            }
-            text.push(b"\n");
+            write_field(name, asked.headers, &mut text);
         }
-        Self {
-            hash: xxh3_128(text.as_bytes()),
-            url_hash: xxh3_64(&text.as_bytes()[..url_len]),
-            url_len,
-            has_headers: !rules.headers.is_empty(),
-            text,
+        if let Some(named) = asked.fronted {
+            write_front(asked, named, &mut text);
         }
+        Self::hashed(text, url_len)
     }
 
     /// The key of a URL where no header belongs to it.
     pub(crate) fn of_url(resource: Resource<'_>, rules: &CacheKey) -> Self {
-        let rules = CacheKey { headers: Vec::new(), ..rules.clone() };
-        Self::new(resource, &HeaderMap::new(), &rules)
+        let mut text = Text::default();
+        write_url(resource, rules, &mut text);
+        let url_len = text.as_bytes().len();
+        Self::hashed(text, url_len)
+    }
+
+    fn hashed(text: Text, url_len: usize) -> Self {
+        let bytes = text.as_bytes();
+        Self {
+            hash: xxh3_128(bytes),
+            url_hash: xxh3_64(&bytes[..url_len]),
+            url_len,
+            has_headers: bytes.len() > url_len,
+            text,
+        }
     }
 
     /// Scheme and authority: what cache groups belong to (RFC 9875 §2.1).
@@ -92,6 +104,33 @@ fn write_url(resource: Resource<'_>, rules: &CacheKey, into: &mut Text) {
         _ => into.push(resource.path_and_query.as_bytes()),
     }
     into.push(b"\n");
+}
+
+/// One line: the field's name and all its values.
+fn write_field(name: &HeaderName, headers: &HeaderMap, into: &mut Text) {
+    into.push(name.as_str().as_bytes());
+    for value in headers.get_all(name) {
+        // Neither byte can stand in a field's name or value: no two requests write the same.
+        into.push(b"\0");
+        into.push(value.as_bytes());
+    }
+    into.push(b"\n");
+}
+
+/// What the origin sees of a trusted proxy's word besides scheme and authority; nothing where that is
+/// all, so that such calls share what is stored whether or not a proxy was between.
+fn write_front(asked: &Asked<'_>, named: &str, into: &mut Text) {
+    if named != asked.authority {
+        // No field has an empty name.
+        into.push(b"\0");
+        into.push(named.as_bytes());
+        into.push(b"\n");
+    }
+    for name in [X_FORWARDED_PORT, X_FORWARDED_PREFIX] {
+        if asked.headers.contains_key(&name) {
+            write_field(&name, asked.headers, into);
+        }
+    }
 }
 
 /// The parameters that the policy keeps, in its order; values of one name keep theirs.

@@ -98,6 +98,9 @@ pub struct Asked<'a> {
     pub scheme: &'a str,
     /// Host and port, lower case, the scheme's default port removed.
     pub authority: &'a str,
+    /// Where scheme and authority are those that a trusted proxy told: the authority that the call
+    /// itself names, in the same form. It and what else the proxy tells belong to the key.
+    pub fronted: Option<&'a str>,
     /// Path and query as forwarded.
     pub path_and_query: &'a str,
     /// Its headers as the client sent them.
@@ -156,15 +159,11 @@ pub struct StandIn {
 pub struct Outcome {
     /// What it came to.
     pub result: CacheResult,
-    /// The word of `Cache-Status` that says most: why an answer was not stored, else by which rule it
-    /// was served, else why the origin was asked. `None`: a plain hit.
+    /// The word of `Cache-Status` for why the origin was asked. `None`: it was not.
+    pub fwd: Option<&'static str>,
+    /// Its `detail`: why the answer is not stored, or by which rule it was served; `stored` where it
+    /// says that. `None`: a plain hit, another call's answer, or nothing that could be stored.
     pub detail: Option<&'static str>,
-}
-
-impl Outcome {
-    fn new(result: CacheResult, detail: impl Into<Option<&'static str>>) -> Self {
-        Self { result, detail: detail.into() }
-    }
 }
 
 /// What the store holds.

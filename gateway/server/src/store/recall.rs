@@ -18,8 +18,8 @@ use super::entry::{Record, Variant};
 use super::errand::{Fetch, Invalidation, Question, Task};
 use super::flight::{Lead, News, Part, Sketch};
 use super::key::Key;
-use super::status::{Forwarded, IF_ERROR, Status, WHILE_REVALIDATE};
-use super::{Asked, Cache, Errand, FOLLOW_MAX, Now, Outcome, Recalled};
+use super::status::{Bypassed, Forwarded, Status, WHILE_REVALIDATE};
+use super::{Asked, Cache, Errand, FOLLOW_MAX, Now, Recalled};
 use crate::telemetry::record::CacheResult;
 
 /// Flights that one call may join one after another: the URL's, and, once the fields that select
@@ -65,7 +65,7 @@ impl Cache {
         if let Some(errand) = self.bypass(asked, rules) {
             return Some(Recalled::Forward(errand));
         }
-        let key = Key::new(asked.resource(), asked.headers, &rules.key);
+        let key = Key::new(asked, &rules.key);
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         match self.find(&call, now) {
             Found::Fresh(variant, age_ns) => Some(call.hit(&variant, age_ns)),
@@ -89,7 +89,7 @@ impl Cache {
         if let Some(errand) = self.bypass(asked, rules) {
             return Recalled::Forward(errand);
         }
-        let key = Key::new(asked.resource(), asked.headers, &rules.key);
+        let key = Key::new(asked, &rules.key);
         let call = Call { asked, rules, route, key, wishes: Wishes::read(asked.headers) };
         let found = self.find(&call, now);
         let found = match found {
@@ -123,8 +123,10 @@ impl Cache {
                 rules: rules.key.clone(),
             };
             (Task::Invalidate(Box::new(invalidation)), Forwarded::Method)
-        } else if asked.has_body || only_origin_can_judge {
-            (Task::Pass, Forwarded::Bypass)
+        } else if asked.has_body {
+            (Task::Pass, Forwarded::Bypass(Bypassed::Body))
+        } else if only_origin_can_judge {
+            (Task::Pass, Forwarded::Bypass(Bypassed::Precondition))
         } else {
             return None;
         };
@@ -184,7 +186,7 @@ impl Cache {
             let fetch = Fetch { question, stored, lead, relays_conditions: false };
             Errand::new(Task::Fetch(Box::new(fetch)), Forwarded::Stale, CacheResult::Stale)
         });
-        let outcome = Outcome::new(CacheResult::Hit, WHILE_REVALIDATE);
+        let outcome = status.outcome(CacheResult::Hit);
         Recalled::Answer { response, outcome, meanwhile }
     }
 
@@ -358,7 +360,7 @@ impl Call<'_> {
     fn hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::Hit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
-        let outcome = Outcome::new(CacheResult::Hit, None);
+        let outcome = status.outcome(CacheResult::Hit);
         Recalled::Answer { response, outcome, meanwhile: None }
     }
 
@@ -374,7 +376,7 @@ impl Call<'_> {
         let ttl = variant.terms.ttl_seconds(age_ns);
         let status = Status::StandIn { ttl, failed: None, collapsed: true };
         let response = answer(variant, self.asked.method, headers, age_ns, status);
-        let outcome = Outcome::new(CacheResult::Collapsed, IF_ERROR);
+        let outcome = status.outcome(CacheResult::Collapsed);
         Some(Recalled::Answer { response, outcome, meanwhile: None })
     }
 
@@ -396,7 +398,7 @@ impl Call<'_> {
         }
         let status = Status::Collapsed(why);
         let response = answer(variant, self.asked.method, headers, age_ns, status);
-        let outcome = Outcome::new(CacheResult::Collapsed, why.as_str());
+        let outcome = status.outcome(CacheResult::Collapsed);
         Some(Recalled::Answer { response, outcome, meanwhile: None })
     }
 }

@@ -1,9 +1,14 @@
-//! The `Cache-Status` field of an answer (RFC 9211).
+//! How the cache took part in an answer: for its `Cache-Status` field (RFC 9211), and in the same words
+//! for the call's trace.
+
+use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sumun_engine::freshness::NotStored;
 
+use super::Outcome;
 use super::entry::CACHE_STATUS;
+use crate::telemetry::record::CacheResult;
 
 /// The words of `detail` that say by which rule a stored answer was served.
 pub(crate) const WHILE_REVALIDATE: &str = "stale-while-revalidate";
@@ -14,11 +19,20 @@ pub(crate) const IF_SHED: &str = "stale-if-shed";
 /// From the store that gateways share.
 pub(crate) const SHARED: &str = "redis";
 
+/// The words of `detail` that say why an answer is not stored, besides those of [`NotStored`]: it is one
+/// to HEAD.
+const HEAD: &str = "head";
+/// A 304 that is about another answer than the stored one (RFC 9111 §4.3.4).
+pub(crate) const OTHER_TAG: &str = "other-tag";
+
+/// What the trace says where `Cache-Status` has the parameter of this name.
+const STORED: &str = "stored";
+
 /// Why a call went to the origin (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarded {
-    /// The cache was not asked: a body on a GET, a precondition that only the origin can judge.
-    Bypass,
+    /// The cache was not asked.
+    Bypass(Bypassed),
     /// Not GET or HEAD.
     Method,
     /// Nothing stored for the URL.
@@ -33,10 +47,28 @@ pub(crate) enum Forwarded {
     Partial,
 }
 
+/// Why the cache has nothing to do with a GET or HEAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bypassed {
+    /// It has a body, which no key holds.
+    Body,
+    /// `If-Match` or `If-Unmodified-Since`: only the origin can judge it.
+    Precondition,
+}
+
+impl Bypassed {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Precondition => "precondition",
+        }
+    }
+}
+
 impl Forwarded {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Bypass => "bypass",
+            Self::Bypass(_) => "bypass",
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
@@ -78,40 +110,103 @@ pub(crate) enum Status {
     },
     /// Another call's answer, waited for.
     Collapsed(Forwarded),
-    /// The origin's answer.
+    /// The origin's answer, which is none of the store's business.
     Forwarded(Forwarded),
-    /// The origin's answer, being stored.
+    /// The origin's answer to HEAD.
+    Head(Forwarded),
+    /// The origin's answer, being stored. What may still end that, a body that grows over a bound or
+    /// is cut off, comes when this has been said.
     Stored(Forwarded),
     /// The origin's answer, not stored.
     NotStored(Forwarded, NotStored),
-    /// A stored answer that the origin confirmed with 304.
-    Validated(Forwarded),
+    /// A stored answer that the origin confirmed with 304; and why that is not stored, where it is not.
+    Validated(Forwarded, Option<&'static str>),
 }
 
 impl Status {
+    /// Why the origin was asked; `None`: it was not (RFC 9211 §2.1, §2.2).
+    fn fwd(self) -> Option<&'static str> {
+        match self {
+            Self::Hit { .. } | Self::Stale { .. } | Self::SharedHit { .. } => None,
+            Self::StandIn { .. } => Some(Forwarded::Stale.as_str()),
+            Self::Collapsed(why)
+            | Self::Forwarded(why)
+            | Self::Head(why)
+            | Self::Stored(why)
+            | Self::NotStored(why, _)
+            | Self::Validated(why, _) => Some(why.as_str()),
+        }
+    }
+
+    /// By which rule it was served, or why it is not stored (RFC 9211 §2.8).
+    fn detail(self) -> Option<&'static str> {
+        match self {
+            Self::Stale { detail, .. } => Some(detail),
+            Self::StandIn { .. } => Some(IF_ERROR),
+            Self::SharedHit { .. } => Some(SHARED),
+            Self::Forwarded(Forwarded::Bypass(why)) => Some(why.as_str()),
+            Self::Head(_) => Some(HEAD),
+            Self::NotStored(_, why) => Some(why.as_str()),
+            Self::Validated(_, why) => why,
+            Self::Hit { .. } | Self::Stored(_) | Self::Collapsed(_) | Self::Forwarded(_) => None,
+        }
+    }
+
+    /// Whether the answer is stored (RFC 9211 §2.5).
+    fn is_stored(self) -> bool {
+        matches!(self, Self::Stored(_) | Self::Validated(_, None))
+    }
+
+    /// The same for telemetry.
+    pub(crate) fn outcome(self, result: CacheResult) -> Outcome {
+        let detail = self.detail().or_else(|| self.is_stored().then_some(STORED));
+        Outcome { result, fwd: self.fwd(), detail }
+    }
+
     /// As a field value.
     pub(crate) fn value(self) -> HeaderValue {
-        let text = match self {
-            Self::Hit { ttl } => format!("sumun; hit; ttl={ttl}"),
-            Self::Stale { ttl, detail } => format!("sumun; hit; ttl={ttl}; detail={detail}"),
-            Self::StandIn { ttl, failed, collapsed } => {
-                let failed = failed
-                    .map_or(String::new(), |failed| format!("; fwd-status={}", failed.as_u16()));
-                let collapsed = if collapsed { "; collapsed" } else { "" };
-                format!("sumun; fwd=stale{failed}{collapsed}; ttl={ttl}; detail={IF_ERROR}")
-            }
-            Self::SharedHit { ttl } => format!("sumun; hit; ttl={ttl}; detail={SHARED}"),
-            Self::Collapsed(why) => format!("sumun; fwd={}; collapsed", why.as_str()),
-            Self::Forwarded(why) => format!("sumun; fwd={}", why.as_str()),
-            Self::Stored(why) => format!("sumun; fwd={}; stored", why.as_str()),
-            Self::NotStored(why, detail) => {
-                format!("sumun; fwd={}; detail={}", why.as_str(), detail.as_str())
-            }
-            Self::Validated(why) => {
-                format!("sumun; fwd={}; fwd-status=304; stored", why.as_str())
-            }
+        let text = if let Self::Hit { ttl } = self {
+            // Most answers by far, and in one go.
+            format!("sumun; hit; ttl={ttl}")
+        } else {
+            let mut text = String::with_capacity(64);
+            let written = self.write(&mut text);
+            debug_assert!(written.is_ok(), "a String takes everything");
+            text
         };
         HeaderValue::try_from(text).expect("letters, digits, '=', ';' and '-' are valid in a value")
+    }
+
+    fn write(self, text: &mut String) -> std::fmt::Result {
+        match self.fwd() {
+            None => text.push_str("sumun; hit"),
+            Some(why) => write!(text, "sumun; fwd={why}")?,
+        }
+        let (ttl, fwd_status, collapsed) = match self {
+            Self::Hit { ttl } | Self::Stale { ttl, .. } | Self::SharedHit { ttl } => {
+                (Some(ttl), None, false)
+            }
+            Self::StandIn { ttl, failed, collapsed } => (Some(ttl), failed, collapsed),
+            Self::Collapsed(_) => (None, None, true),
+            Self::Validated(..) => (None, Some(StatusCode::NOT_MODIFIED), false),
+            _ => (None, None, false),
+        };
+        if let Some(status) = fwd_status {
+            write!(text, "; fwd-status={}", status.as_u16())?;
+        }
+        if collapsed {
+            text.push_str("; collapsed");
+        }
+        if self.is_stored() {
+            text.push_str("; stored");
+        }
+        if let Some(ttl) = ttl {
+            write!(text, "; ttl={ttl}")?;
+        }
+        match self.detail() {
+            Some(detail) => write!(text, "; detail={detail}"),
+            None => Ok(()),
+        }
     }
 
     /// As a field value, where the origin's status is not the answer's (RFC 9211 §2.3).
@@ -127,3 +222,6 @@ impl Status {
         head.append(CACHE_STATUS, self.value());
     }
 }
+
+#[cfg(test)]
+mod tests;

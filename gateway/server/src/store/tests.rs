@@ -2,6 +2,7 @@
 
 mod coalescing;
 mod conditions;
+mod explaining;
 mod invalidation;
 pub(super) mod kit;
 mod serving;

@@ -2,8 +2,9 @@
 //! host or scheme. An answer to that must not be stored as an answer to the key (cache poisoning), so
 //! these fields end here on routes that cache, unless the policy makes them part of the key.
 //!
-//! The `X-Forwarded-*` that the gateway itself makes, and those of trusted proxies, are another matter:
-//! they are set behind this point.
+//! The family that trusted proxies use and the gateway makes anew (`X-Forwarded-For` and the like) is
+//! another matter: what of it goes to an origin whose answer may be stored says
+//! [`keep_keyed`](crate::forwarded::keep_keyed), and the key holds just that.
 
 use http::{HeaderMap, HeaderName};
 

@@ -69,6 +69,7 @@ pub(super) fn call(route: Option<&Arc<RouteMeters>>) -> CallRecord {
         shed: None,
         shadow: None,
         cache: None,
+        cache_fwd: None,
         cache_detail: None,
         attempts: [
             Some(Attempt {

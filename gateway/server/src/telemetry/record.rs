@@ -111,7 +111,9 @@ pub struct CallRecord {
     pub shadow: Option<ShedRecord>,
     /// How the cache took part; `None`: the route has none.
     pub cache: Option<CacheResult>,
-    /// Why an answer was not stored, else by which rule it was served, else why it was not.
+    /// Why the upstream was asked, in the words of the answer's `Cache-Status` (RFC 9211 §2.2).
+    pub cache_fwd: Option<&'static str>,
+    /// `stored`, or why it is not, or by which rule it was served; the `detail` of `Cache-Status`.
     pub cache_detail: Option<&'static str>,
     /// Tries at endpoints, in order.
     pub attempts: [Option<Attempt>; ATTEMPTS_MAX],

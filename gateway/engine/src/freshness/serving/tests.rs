@@ -205,3 +205,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_longest_window_says_how_long_an_answer_may_be_of_use() {
+    let minutes = |n| Some(Duration::from_mins(n));
+    let policy =
+        Cache { stale_while_revalidate: minutes(1), stale_if_error: minutes(2), ..rules() };
+    let shed = Cache { stale_if_shed: minutes(3), ..policy.clone() };
+    let said = Terms { if_error: Delta::parse(b"30"), ..terms(60) };
+    let longer = Terms { while_revalidate: Delta::parse(b"300"), ..terms(60) };
+    let never = Terms { ask_stale: true, ..longer.clone() };
+    let always = Terms { ask_always: true, ..longer.clone() };
+    let most = u64::MAX;
+    for (terms, rules, said_ns_max, expected_s) in [
+        (&terms(60), &rules(), most, 0),
+        (&terms(60), &policy, most, 120),
+        (&terms(60), &shed, most, 180),
+        // The origin's word stands for the policy's, shorter or longer.
+        (&said, &policy, most, 60),
+        (&longer, &shed, most, 300),
+        (&longer, &policy, 200 * SECOND_NS, 200),
+        (&never, &shed, most, 0),
+        (&always, &shed, most, 0),
+    ] {
+        let stale_ns = terms.stale_for_ns(rules, said_ns_max);
+        assert_eq!(stale_ns, expected_s * SECOND_NS, "{terms:?} {rules:?}");
+    }
+}

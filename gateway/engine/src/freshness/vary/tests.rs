@@ -28,6 +28,7 @@ fn rfc9111_4_1_a_star_anywhere_is_anything() {
         &["foo", "bar, *"],
         &["foo bar"],
         &["X-Forwarded-For"],
+        &["Sumun-Class"],
         &["accept, via"],
     ] {
         assert_eq!(vary(lines), Vary::Anything, "{lines:?}");

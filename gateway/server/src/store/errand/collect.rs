@@ -15,12 +15,13 @@ use super::super::{Now, SMALL_BODY_BYTES_MAX};
 use super::Deposit;
 use crate::body::Body;
 
-/// Streams the answer on while it is stored; reads it first where its tag is made from it.
+/// Streams the answer on while it is stored; reads it first where its tag is made from it. Says why it
+/// is not stored, where that is known by now.
 pub(super) async fn collect(
     mut response: Response<Body>,
     collected: Collected,
     mut deposit: Deposit,
-) -> Response<Body> {
+) -> (Response<Body>, Option<NotStored>) {
     let promised = response.body().size_hint().exact();
     let head = response.headers();
     let untagged = response.status() == StatusCode::OK && !head.contains_key(ETAG);
@@ -38,11 +39,11 @@ pub(super) async fn collect(
     }
     let (parts, body) = response.into_parts();
     if body.is_end_stream() {
-        finish(collected, deposit);
-        return Response::from_parts(parts, body);
+        let gave_up = finish(collected, deposit);
+        return (Response::from_parts(parts, body), gave_up);
     }
     let tee = Tee::new(body, collected, deposit);
-    Response::from_parts(parts, Body::Stream(Box::pin(tee)))
+    (Response::from_parts(parts, Body::Stream(Box::pin(tee))), None)
 }
 
 /// Reads a small body, makes its tag, stores it, and answers with it. Where it can't be read to its
@@ -51,7 +52,11 @@ async fn collect_whole(
     response: Response<Body>,
     mut collected: Collected,
     deposit: Deposit,
-) -> Response<Body> {
+) -> (Response<Body>, Option<NotStored>) {
+    let replayed = |parts, frames, rest, why| {
+        let replay = Replay::new(frames, rest);
+        (Response::from_parts(parts, Body::Stream(Box::pin(replay))), Some(why))
+    };
     let (mut parts, mut body) = response.into_parts();
     let mut frames = Vec::new();
     loop {
@@ -67,31 +72,28 @@ async fn collect_whole(
                 frames.push(Ok(frame));
                 if let Err(why) = taken {
                     deposit.give_up(why);
-                    let replay = Replay::new(frames, body);
-                    return Response::from_parts(parts, Body::Stream(Box::pin(replay)));
+                    return replayed(parts, frames, body, why);
                 }
             }
             Some(Err(error)) => {
                 // The deposit goes, and with it the lead: a follower asks again.
                 frames.push(Err(error));
-                let replay = Replay::new(frames, Body::Empty);
-                return Response::from_parts(parts, Body::Stream(Box::pin(replay)));
+                return replayed(parts, frames, Body::Empty, NotStored::Incomplete);
             }
         }
     }
     let Some(whole) = collected.complete() else {
-        let replay = Replay::new(frames, body);
-        return Response::from_parts(parts, Body::Stream(Box::pin(replay)));
+        return replayed(parts, frames, body, NotStored::Incomplete);
     };
     parts.headers.insert(ETAG, make_tag(&parts.headers, &whole));
     deposit.store(whole.clone());
-    Response::from_parts(parts, Body::Full(whole))
+    (Response::from_parts(parts, Body::Full(whole)), None)
 }
 
-fn finish(collected: Collected, deposit: Deposit) {
-    if let Some(body) = collected.complete() {
-        deposit.store(body);
-    }
+fn finish(collected: Collected, deposit: Deposit) -> Option<NotStored> {
+    let Some(body) = collected.complete() else { return Some(NotStored::Incomplete) };
+    deposit.store(body);
+    None
 }
 
 impl Deposit {

@@ -15,8 +15,9 @@ use super::super::answer::{answer, is_conditional};
 use super::super::entry::{CACHE_STATUS, Draft, Variant};
 use super::super::filling::Collected;
 use super::super::flight::Sketch;
-use super::super::status::{Forwarded, IF_ERROR, Status};
-use super::super::{Now, Outcome, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
+use super::super::redis::SAID_STALE_NS_MAX;
+use super::super::status::{Forwarded, OTHER_TAG, Status};
+use super::super::{Now, Outcome, StandIn, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
 use super::collect::{collect, conditional};
 use super::stand_in::is_failure;
 use super::{Deposit, Errand, Fetch, Question, Task};
@@ -41,22 +42,25 @@ impl Errand {
     }
 
     async fn taken(self, response: Response<Body>, now: Now) -> (Response<Body>, Outcome) {
-        let outcome = self.outcome();
-        let spared = Outcome::new(CacheResult::Stale, IF_ERROR);
+        let (why, result) = (self.why, self.result);
+        let marked = |mut response: Response<Body>, status: Status| {
+            status.append_to(response.headers_mut());
+            (response, status.outcome(result))
+        };
         match self.task {
-            Task::Pass => (marked(response, Status::Forwarded(self.why)), outcome),
+            Task::Pass => marked(response, Status::Forwarded(why)),
             Task::Invalidate(invalidation) => {
                 invalidation.apply(response.status(), response.headers());
-                (marked(response, Status::Forwarded(self.why)), outcome)
+                marked(response, Status::Forwarded(why))
             }
             Task::Head(question, stored) => {
                 if let Some(stored) = stored {
                     if let Some(stale) = question.spared(&stored, &Method::HEAD, &response, now) {
-                        return (stale, spared);
+                        return (stale.response, stale.outcome);
                     }
                     question.freshen(&stored, &response, now);
                 }
-                (marked(response, Status::Forwarded(self.why)), outcome)
+                marked(response, Status::Head(why))
             }
             Task::Fetch(mut fetch) => {
                 if let Some(stored) = fetch.stored.as_ref()
@@ -65,18 +69,16 @@ impl Errand {
                     if let Some(lead) = fetch.lead.take() {
                         lead.fail(Arc::clone(stored), Stale::Failed);
                     }
-                    return (stale, spared);
+                    return (stale.response, stale.outcome);
                 }
                 let validated = response.status() == StatusCode::NOT_MODIFIED;
                 let stored = fetch.stored.clone();
                 if let Some(stored) = stored.filter(|_| validated && !fetch.relays_conditions) {
-                    let status = Status::Validated(self.why);
-                    let outcome = Outcome { result: CacheResult::Revalidated, ..outcome };
-                    return (fetch.validated(&stored, &response, now, status), outcome);
+                    let (response, status) = fetch.validated(&stored, &response, now, why);
+                    return (response, status.outcome(CacheResult::Revalidated));
                 }
-                let (response, refused) = fetch.answered(response, now, self.why).await;
-                let detail = refused.map(NotStored::as_str).or(outcome.detail);
-                (response, Outcome { detail, ..outcome })
+                let (response, status) = fetch.answered(response, now, why).await;
+                (response, status.outcome(result))
             }
         }
     }
@@ -95,6 +97,7 @@ impl Question {
             values: vary.values(&self.headers),
             verbatim: vary.verbatim(&self.headers),
             vary,
+            stale_for_ns: terms.stale_for_ns(&self.rules, SAID_STALE_NS_MAX),
             terms,
             labels: Labels::read(&head, self.key.origin()),
             status,
@@ -114,24 +117,29 @@ impl Question {
         method: &Method,
         response: &Response<Body>,
         now: Now,
-    ) -> Option<Response<Body>> {
+    ) -> Option<StandIn> {
         let status = response.status();
         is_failure(status).then(|| self.stale(stored, method, Stale::Failed, now, Some(status)))?
     }
 
     /// A stored answer with the head of a later answer about the same bytes (RFC 9111 §4.3.4), and
-    /// whether it may stay stored.
-    fn refreshed(&self, stored: &Variant, later: &HeaderMap, now: Now) -> (Variant, bool) {
+    /// why it may not stay stored, where it may not.
+    fn refreshed(
+        &self,
+        stored: &Variant,
+        later: &HeaderMap,
+        now: Now,
+    ) -> (Variant, Option<NotStored>) {
         let mut head = refresh(&stored.origin_head(), later);
         if !later.contains_key(DATE) {
             head.insert(DATE, http_date(seconds_of(now.wall)));
         }
         let assessed = assess(&self.headers, stored.status, &head, &self.rules, self.received(now));
-        let stays = assessed.is_ok();
+        let refused = assessed.as_ref().err().copied();
         let terms = assessed.unwrap_or_else(|_| stored.terms.clone());
         let own_tag = stored.own_tag && !later.contains_key(ETAG);
         let draft = Draft { own_tag, ..self.draft(terms, stored.status, head, now) };
-        (draft.with_body(stored.body.clone()), stays)
+        (draft.with_body(stored.body.clone()), refused)
     }
 
     /// HEAD over a stored GET: freshens it where it is about the same bytes, else invalidates it
@@ -145,8 +153,8 @@ impl Question {
             self.inner.remove(&self.key, stored);
             return;
         }
-        let (variant, stays) = self.refreshed(stored, head, now);
-        if stays {
+        let (variant, refused) = self.refreshed(stored, head, now);
+        if refused.is_none() {
             self.inner.put(&self.key, &Arc::new(variant));
         }
     }
@@ -159,24 +167,24 @@ impl Fetch {
         stored: &Arc<Variant>,
         response: &Response<Body>,
         now: Now,
-        status: Status,
-    ) -> Response<Body> {
+        why: Forwarded,
+    ) -> (Response<Body>, Status) {
         let question = &self.question;
         let inner = &question.inner;
-        let (variant, stays) = if names_another(stored, response.headers()) {
+        let (variant, refused) = if names_another(stored, response.headers()) {
             // §4.3.4: such a 304 must not change what is stored; it still says that it holds.
-            (Arc::clone(stored), false)
+            (Arc::clone(stored), Some(OTHER_TAG))
         } else {
-            let (variant, stays) = question.refreshed(stored, response.headers(), now);
+            let (variant, refused) = question.refreshed(stored, response.headers(), now);
             let variant = Arc::new(variant);
-            if stays {
+            if refused.is_none() {
                 inner.put(&question.key, &variant);
             } else {
                 inner.remove(&question.key, stored);
             }
-            (variant, stays)
+            (variant, refused.map(NotStored::as_str))
         };
-        if stays && variant.terms.is_fresh(variant.terms.initial_age_ns) {
+        if refused.is_none() && variant.terms.is_fresh(variant.terms.initial_age_ns) {
             question.inner.unshareable.invalidate(&question.flight_key);
             if let Some(lead) = self.lead.take() {
                 lead.land(Arc::clone(&variant));
@@ -186,20 +194,21 @@ impl Fetch {
         }
         let question = &self.question;
         let age_ns = variant.terms.age_ns(now.mono_ns.saturating_sub(variant.stored_ns));
+        let status = Status::Validated(why, refused);
         let mut answered = answer(&variant, &Method::GET, &question.headers, age_ns, status);
         for cookie in response.headers().get_all(SET_COOKIE) {
             answered.headers_mut().append(SET_COOKIE, cookie.clone());
         }
-        answered
+        (answered, status)
     }
 
-    /// Any other answer: stored if it may be, passed on in any case; and why it was not stored.
+    /// Any other answer: stored if it may be, passed on in any case.
     async fn answered(
         mut self: Box<Self>,
         response: Response<Body>,
         now: Now,
         why: Forwarded,
-    ) -> (Response<Body>, Option<NotStored>) {
+    ) -> (Response<Body>, Status) {
         let question = &self.question;
         let received = question.received(now);
         let (status, head) = (response.status(), response.headers());
@@ -213,7 +222,9 @@ impl Fetch {
                 let draft = question.draft(terms, status, head.clone(), now);
                 self.announce(&draft, now);
                 let deposit = self.deposit(draft, now);
-                (collect(response, collected, deposit).await, Status::Stored(why))
+                let (response, gave_up) = collect(response, collected, deposit).await;
+                let not_stored = |gave_up| Status::NotStored(why, gave_up);
+                (response, gave_up.map_or(Status::Stored(why), not_stored))
             }
             Err(not_stored) => {
                 self.refuse(status, not_stored, now);
@@ -228,11 +239,7 @@ impl Fetch {
             }
         }
         response.headers_mut().append(CACHE_STATUS, value);
-        let refused = match status {
-            Status::NotStored(_, not_stored) => Some(not_stored),
-            _ => None,
-        };
-        (response, refused)
+        (response, status)
     }
 
     /// Room for the body.
@@ -324,9 +331,4 @@ fn names_another(stored: &Variant, not_modified: &HeaderMap) -> bool {
     let theirs = not_modified.get(ETAG).and_then(|tag| EntityTag::parse(tag.as_bytes()));
     let ours = stored.origin_tag().and_then(|tag| EntityTag::parse(tag.as_bytes()));
     matches!((theirs, ours), (Some(theirs), Some(ours)) if !theirs.weak && !theirs.weak_eq(ours))
-}
-
-fn marked(mut response: Response<Body>, status: Status) -> Response<Body> {
-    status.append_to(response.headers_mut());
-    response
 }

@@ -2,26 +2,25 @@
 
 use std::sync::Arc;
 
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 use sumun_engine::freshness::{Stale, Wishes};
 
 use super::super::answer::answer;
 use super::super::entry::Variant;
-use super::super::status::{IF_ERROR, IF_SHED, Status};
-use super::super::{Now, Outcome, StandIn};
+use super::super::status::{IF_SHED, Status};
+use super::super::{Now, StandIn};
 use super::{Errand, Question, Task};
-use crate::body::Body;
 use crate::telemetry::record::CacheResult;
 
 impl Errand {
     /// What may be served where the origin can't be reached or the call would be shed, if anything.
     /// Where the origin failed, those who wait for the same get it too.
     pub fn stand_in(self, why: Stale, now: Now) -> Option<StandIn> {
-        let (response, lead) = match self.task {
+        let (stand_in, lead) = match self.task {
             Task::Fetch(fetch) => {
                 let stored = fetch.stored.as_ref()?;
-                let response = fetch.question.stale(stored, &Method::GET, why, now, None)?;
-                (response, fetch.lead.map(|lead| (lead, Arc::clone(stored))))
+                let stand_in = fetch.question.stale(stored, &Method::GET, why, now, None)?;
+                (stand_in, fetch.lead.map(|lead| (lead, Arc::clone(stored))))
             }
             Task::Head(question, stored) => {
                 (question.stale(stored?.as_ref(), &Method::HEAD, why, now, None)?, None)
@@ -33,8 +32,7 @@ impl Errand {
         {
             lead.fail(stored, why);
         }
-        let rule = if why == Stale::Shed { IF_SHED } else { IF_ERROR };
-        Some(StandIn { response, outcome: Outcome::new(CacheResult::Stale, rule) })
+        Some(stand_in)
     }
 }
 
@@ -47,7 +45,7 @@ impl Question {
         why: Stale,
         now: Now,
         failed: Option<StatusCode>,
-    ) -> Option<Response<Body>> {
+    ) -> Option<StandIn> {
         let age_ns = stored.terms.age_ns(now.mono_ns.saturating_sub(stored.stored_ns));
         let wishes = Wishes::read(&self.headers);
         if !stored.terms.stands_in(why, age_ns, &wishes, &self.rules) {
@@ -58,7 +56,8 @@ impl Question {
             Stale::Shed => Status::Stale { ttl, detail: IF_SHED },
             Stale::Unreachable | Stale::Failed => Status::StandIn { ttl, failed, collapsed: false },
         };
-        Some(answer(stored, method, &self.headers, age_ns, status))
+        let response = answer(stored, method, &self.headers, age_ns, status);
+        Some(StandIn { response, outcome: status.outcome(CacheResult::Stale) })
     }
 }
 

@@ -1,7 +1,8 @@
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::tests::kit;
 
 fn resource<'a>(scheme: &'a str, authority: &'a str, path_and_query: &'a str) -> Resource<'a> {
     Resource { scheme, authority, path_and_query }
@@ -16,7 +17,42 @@ fn key_of(values: &[String]) -> Key {
     for value in values {
         headers.append("x-tenant", HeaderValue::from_str(value).expect("visible"));
     }
-    Key::new(resource("http", "a", "/"), &headers, &by_tenant())
+    Key::new(&asked("a", None, &headers), &by_tenant())
+}
+
+/// A GET of `/` at this authority; `fronted`: what the call itself named, behind a trusted proxy.
+fn asked<'a>(authority: &'a str, fronted: Option<&'a str>, headers: &'a HeaderMap) -> Asked<'a> {
+    Asked { authority, fronted, ..kit::asked(&Method::GET, "/", headers) }
+}
+
+#[test]
+fn what_a_trusted_proxy_tells_tells_keys_apart() {
+    let rules = CacheKey::default();
+    let text = |authority, fronted, lines: &[(&str, &str)]| {
+        let headers = kit::headers(lines);
+        let key = Key::new(&asked(authority, fronted, &headers), &rules);
+        assert_eq!(key.has_headers, key.text().len() > key.url_len);
+        String::from_utf8(key.text().to_vec()).expect("text")
+    };
+    let (port, prefix) = (("x-forwarded-port", "81"), ("x-forwarded-prefix", "81"));
+    let plain = text("a", None, &[]);
+    // A stranger's fields do not reach the origin, so they do not count.
+    assert_eq!(text("a", None, &[port, prefix]), plain);
+    // A proxy that tells nothing new shares what strangers have.
+    assert_eq!(text("a", Some("a"), &[]), plain);
+    let told = [
+        plain,
+        text("a", Some("b"), &[]),
+        text("a", Some("a"), &[port]),
+        text("a", Some("a"), &[prefix]),
+        text("a", Some("a"), &[port, prefix]),
+        text("a", Some("a"), &[port, port]),
+        text("a", Some("b"), &[port]),
+    ];
+    for (at, one) in told.iter().enumerate() {
+        assert!(told[at + 1..].iter().all(|other| other != one), "{one}");
+        assert!(one.starts_with("http\na\n/\n"), "{one}: not under its URL");
+    }
 }
 
 #[test]

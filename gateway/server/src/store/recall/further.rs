@@ -9,9 +9,9 @@ use sumun_engine::freshness::{Labels, Reason, Received, Vary, Verdict, assess, s
 use super::super::answer::answer;
 use super::super::entry::{Draft, Variant};
 use super::super::flight::Lead;
-use super::super::redis::Found as Shared;
-use super::super::status::{SHARED, Status};
-use super::super::{Cache, Now, Outcome, Recalled};
+use super::super::redis::{Found as Shared, SAID_STALE_NS_MAX};
+use super::super::status::Status;
+use super::super::{Cache, Now, Recalled};
 use super::{Call, Found};
 use crate::telemetry::record::CacheResult;
 
@@ -92,7 +92,7 @@ impl Call<'_> {
     fn shared_hit(&self, variant: &Variant, age_ns: u64) -> Recalled {
         let status = Status::SharedHit { ttl: variant.terms.ttl_seconds(age_ns) };
         let response = answer(variant, self.asked.method, self.asked.headers, age_ns, status);
-        let outcome = Outcome::new(CacheResult::Hit, SHARED);
+        let outcome = status.outcome(CacheResult::Hit);
         Recalled::Answer { response, outcome, meanwhile: None }
     }
 
@@ -115,6 +115,7 @@ impl Call<'_> {
             values: entry.values.into_vec(),
             verbatim: vary.verbatim(request),
             vary,
+            stale_for_ns: terms.stale_for_ns(self.rules, SAID_STALE_NS_MAX),
             terms,
             labels: Labels::read(&entry.head, self.key.origin()),
             status: entry.status,

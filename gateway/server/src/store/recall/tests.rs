@@ -1,3 +1,4 @@
+use super::super::Outcome;
 use super::super::tests::kit::{Kit, asked, response};
 use super::*;
 
@@ -10,7 +11,7 @@ async fn an_answer_that_landed_between_the_look_and_the_lead_is_served() {
         asked: &asked,
         rules: &kit.rules,
         route: &kit.route,
-        key: Key::new(asked.resource(), &head, &kit.rules.key),
+        key: Key::new(&asked, &kit.rules.key),
         wishes: Wishes::default(),
     };
     let found = kit.cache.find(&call, kit.now());

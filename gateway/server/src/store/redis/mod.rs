@@ -39,6 +39,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(crate) use self::codec::Entry;
 pub(crate) use self::epochs::{Mark, soft};
 pub use self::meters::OpFigures;
+pub(crate) use self::write::SAID_STALE_NS_MAX;
 
 use self::codec::{ENTRY_BYTES_MAX, Stored, VERSION, decode};
 use self::epochs::{EVERYTHING, Epochs};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ::redis::cmd;
 use http::header::{ETAG, LAST_MODIFIED};
-use sumun_engine::freshness::{Delta, Vary};
+use sumun_engine::freshness::Vary;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -39,9 +39,15 @@ const FULL_NS: u64 = 1_000_000_000;
 /// saves the body. Longer than the pause between two calls of a resource that is worth storing.
 const VALIDATE_MS: u64 = 60_000;
 
-/// Longest time that an entry is kept, however long it is fresh: what nobody asks for any more, or a
-/// prefix that is no longer used, goes within a day.
-const KEPT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Longest time that an entry is kept for its freshness, however long that is: what nobody asks for any
+/// more, or a prefix that is no longer used, goes within a day.
+const FRESH_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// Of a stale window that an origin gives this much counts, ns: a day, as of freshness. What a policy gives
+/// (at most a year) counts whole: it is for outages of that length.
+pub(crate) const SAID_STALE_NS_MAX: u64 = FRESH_MS_MAX * NS_PER_MS;
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// One entry to write.
 pub(crate) struct Job {
@@ -150,11 +156,7 @@ impl Job {
         let fresh_ns = variant.terms.lifetime_ns.saturating_sub(age_ns);
         let head = variant.origin_head();
         let validated = head.contains_key(ETAG) || head.contains_key(LAST_MODIFIED);
-        // What the origin allows of a stale answer: there it may save the day.
-        let windows = [variant.terms.while_revalidate, variant.terms.if_error];
-        let stale_s = windows.into_iter().flatten().map(Delta::seconds).max().unwrap_or(0);
-        let more_ms = (stale_s * 1000).max(if validated { VALIDATE_MS } else { 0 });
-        let kept_ms = (fresh_ns / 1_000_000).saturating_add(more_ms).clamp(1, KEPT_MS_MAX);
+        let kept_ms = kept_ms(fresh_ns, variant.stale_for_ns, validated);
         let entry = Entry {
             mark: variant.mark,
             age_ms: age_ns / 1_000_000,
@@ -171,6 +173,15 @@ impl Job {
     }
 }
 
+/// For how long an entry is kept that is fresh for so long, may then be served stale, and can be
+/// revalidated or not; ms.
+fn kept_ms(fresh_ns: u64, stale_for_ns: u64, validated: bool) -> u64 {
+    let fresh_ms = (fresh_ns / NS_PER_MS).min(FRESH_MS_MAX);
+    // Rounded up: in the last moment of its window it may save the day.
+    let stale_ms = stale_for_ns.div_ceil(NS_PER_MS);
+    (fresh_ms + stale_ms.max(if validated { VALIDATE_MS } else { 0 })).max(1)
+}
+
 /// The fields that select, as a `Vary` field says them; `None` where nothing does.
 fn names(vary: &Vary) -> Option<Box<str>> {
     match vary {
@@ -181,3 +192,6 @@ fn names(vary: &Vary) -> Option<Box<str>> {
         Vary::Nothing | Vary::Anything => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

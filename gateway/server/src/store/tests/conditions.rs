@@ -200,5 +200,8 @@ async fn rfc9110_13_1_1_if_match_is_left_to_the_origin() {
     let kit = Kit::new();
     kit.get(&[], response(200, &[FRESH, ("etag", "\"1\"")], "a")).await;
     let got = kit.get(&[("if-match", "\"2\"")], response(412, &[], "")).await;
-    assert_eq!((got.status.as_u16(), got.cache_status()), (412, "sumun; fwd=bypass"));
+    assert_eq!(
+        (got.status.as_u16(), got.cache_status()),
+        (412, "sumun; fwd=bypass; detail=precondition")
+    );
 }

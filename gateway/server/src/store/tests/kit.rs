@@ -34,6 +34,8 @@ pub(crate) struct Got {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) result: CacheResult,
+    /// Why the origin was asked, and what became of its answer, in the words of the trace.
+    pub(crate) told: (Option<&'static str>, Option<&'static str>),
     /// The head that the origin was asked with; `None` where it was not.
     pub(crate) asked: Option<HeaderMap>,
 }
@@ -149,23 +151,25 @@ impl Kit {
         origin: Response<Body>,
     ) -> Got {
         let head = headers(head);
-        let (response, result, asked) = match self.recall(method, path, &head).await {
-            Recalled::Answer { response, outcome, .. } => (response, outcome.result, None),
+        let (response, outcome, asked) = match self.recall(method, path, &head).await {
+            Recalled::Answer { response, outcome, .. } => (response, outcome, None),
             Recalled::Forward(errand) => {
                 let mut forwarded = head.clone();
                 errand.prepare(&mut forwarded);
-                let (response, Outcome { result, .. }) = errand.remember(origin, self.now()).await;
-                (response, result, Some(forwarded))
+                let (response, outcome) = errand.remember(origin, self.now()).await;
+                (response, outcome, Some(forwarded))
             }
             Recalled::Unavailable => {
                 let mut response = Response::new(Body::Empty);
                 *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
-                (response, CacheResult::Miss, None)
+                (response, Outcome { result: CacheResult::Miss, fwd: None, detail: None }, None)
             }
         };
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
-        Got { status: parts.status, headers: parts.headers, body, result, asked }
+        let Outcome { result, fwd, detail } = outcome;
+        let told = (fwd, detail);
+        Got { status: parts.status, headers: parts.headers, body, result, told, asked }
     }
 
     /// One GET that must be answered from the store, whatever the origin would say.
@@ -188,6 +192,7 @@ pub(crate) fn asked<'a>(method: &'a Method, path: &'a str, headers: &'a HeaderMa
         method,
         scheme: "http",
         authority: "items.internal",
+        fronted: None,
         path_and_query: path,
         headers,
         has_body: false,

@@ -118,7 +118,7 @@ async fn rfc9111_4_3_5_head_freshens_or_invalidates_a_stored_get() {
 async fn an_answer_to_head_is_not_stored() {
     let kit = Kit::new();
     let head = kit.call(&Method::HEAD, "/", &[], response(200, &[FRESH], "")).await;
-    assert_eq!(head.cache_status(), "sumun; fwd=uri-miss");
+    assert_eq!(head.cache_status(), "sumun; fwd=uri-miss; detail=head");
     kit.miss(&[]).await;
 }
 

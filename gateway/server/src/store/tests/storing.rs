@@ -102,7 +102,7 @@ async fn rfc9111_3_a_get_with_a_body_bypasses_the_store() {
     let recalled = kit.cache.recall(&asked, &kit.rules, &kit.route, kit.now()).await;
     let crate::store::Recalled::Forward(errand) = recalled else { panic!("served") };
     let (response, _) = errand.remember(response(200, &[FRESH], "b"), kit.now()).await;
-    assert_eq!(response.headers()["cache-status"], "sumun; fwd=bypass");
+    assert_eq!(response.headers()["cache-status"], "sumun; fwd=bypass; detail=body");
     drop(response);
     assert_eq!(kit.hit(&[]).await.body, "a");
 }

@@ -151,6 +151,9 @@ fn sumun(record: &SpanRecord, attributes: &mut Vec<KeyValue>) {
     if let Some(result) = record.cache {
         attributes.push(KeyValue::new("sumun.cache", cache_label(result)));
     }
+    if let Some(fwd) = record.cache_fwd {
+        attributes.push(KeyValue::new("sumun.cache.fwd", fwd));
+    }
     if let Some(detail) = record.cache_detail {
         attributes.push(KeyValue::new("sumun.cache.detail", detail));
     }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::super::super::fixture::{MS, call, refused, route, shed};
 use super::super::super::meters::RouteMeters;
-use super::super::super::record::{Attempt, CallRecord, Trace};
+use super::super::super::record::{Attempt, CacheResult, CallRecord, Trace};
 use super::super::super::spans::ring;
 use super::*;
 use crate::refusal::Code;
@@ -113,6 +113,28 @@ fn a_refusal_says_what_was_seen_and_compared() {
     }
     assert_eq!(span.status, Status::Unset, "a 4xx is the caller's own");
     assert_eq!(span.parent_span_id, SpanId::INVALID);
+}
+
+#[test]
+fn the_cache_explains_itself_in_the_words_of_its_field() {
+    let record = CallRecord {
+        cache: Some(CacheResult::Miss),
+        cache_fwd: Some("uri-miss"),
+        cache_detail: Some("no-store"),
+        ..call(Some(&mail()))
+    };
+    let server = &spans(&record)[0];
+    for (key, expected) in [
+        ("sumun.cache", "miss"),
+        ("sumun.cache.fwd", "uri-miss"),
+        ("sumun.cache.detail", "no-store"),
+    ] {
+        assert_eq!(text(server, key).as_deref(), Some(expected), "{key}");
+    }
+    let server = &spans(&call(Some(&mail())))[0];
+    for key in ["sumun.cache", "sumun.cache.fwd", "sumun.cache.detail"] {
+        assert_eq!(attribute(server, key), None, "{key} of a route without cache");
+    }
 }
 
 #[test]
