@@ -13,7 +13,7 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 25] = [
+pub(crate) const METRICS: [&str; 27] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "process_cpu_seconds_total",

@@ -14,6 +14,7 @@ mod tidy;
 
 mod admin;
 mod admission;
+mod aside;
 mod at_once;
 mod cache;
 mod cache_stale;

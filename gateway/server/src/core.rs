@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::task::TaskTracker;
@@ -28,7 +28,18 @@ use crate::recording::{CoreRecorder, Recording};
 use crate::settings::Settings;
 use crate::store::Cache;
 use crate::telemetry::CoreTelemetry;
-use crate::upstream::Pools;
+use crate::upstream::{ANSWER_BYTES_MAX, Pools};
+
+/// Maps of fields that a worker keeps for the next messages: as many as calls begin at once. About
+/// 100 KiB, where all are as large as they may be.
+const FIELD_MAPS_MAX: usize = 16;
+
+/// Fields that a map has room for, where it is kept; most messages have less than half as many.
+const FIELDS_MAX: usize = 64;
+
+/// Room that a worker keeps for the text of the next message: what is written by it is at most a body
+/// of 8 KiB and its head.
+const TEXT_BYTES_MAX: usize = 16 * 1024;
 
 /// What all workers share.
 pub struct Shared {
@@ -82,6 +93,12 @@ pub struct Core {
     pub tokens: RefCell<Tokens>,
     /// `Date` of answers that it writes itself.
     pub http_date: HttpDate,
+    /// Where an answer is read before it is known how large it is.
+    pub scratch: RefCell<Box<[u8]>>,
+    /// Empty maps with room, for the fields of the next messages.
+    fields: RefCell<Vec<HeaderMap>>,
+    /// Where the next message is written.
+    text: Cell<Vec<u8>>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
@@ -111,6 +128,9 @@ impl Core {
             recorder,
             tokens: RefCell::default(),
             http_date: HttpDate::default(),
+            scratch: RefCell::new(vec![0; ANSWER_BYTES_MAX].into()),
+            fields: RefCell::default(),
+            text: Cell::default(),
             revalidations: Cell::new(0),
             plan,
         }
@@ -119,6 +139,33 @@ impl Core {
     /// Now.
     pub fn now(&self) -> Moment {
         self.shared.clock.now()
+    }
+
+    /// An empty map, with room where one was kept.
+    pub fn take_fields(&self) -> HeaderMap {
+        self.fields.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the map of a message that is over: one that grows field by field is filled several times.
+    pub fn keep_fields(&self, mut fields: HeaderMap) {
+        let mut kept = self.fields.borrow_mut();
+        if kept.len() < FIELD_MAPS_MAX && fields.capacity() <= FIELDS_MAX {
+            fields.clear();
+            kept.push(fields);
+        }
+    }
+
+    /// Where a message may be written: empty, with room where some was kept.
+    pub fn take_text(&self) -> Vec<u8> {
+        self.text.take()
+    }
+
+    /// Keeps the room of a message that was sent.
+    pub fn keep_text(&self, mut text: Vec<u8>) {
+        if text.capacity() <= TEXT_BYTES_MAX {
+            text.clear();
+            self.text.set(text);
+        }
     }
 
     /// The plan in force; a call keeps what it got until its end.

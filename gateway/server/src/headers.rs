@@ -26,6 +26,10 @@ impl Present {
     pub const CONTENT_TYPE: Self = Self(8);
     /// `traceparent`.
     pub const TRACEPARENT: Self = Self(16);
+    /// `tracestate`.
+    pub const TRACESTATE: Self = Self(32);
+    /// `Sumun-Class`.
+    pub const SUMUN_CLASS: Self = Self(64);
 
     /// Looks at every name once.
     pub fn of(headers: &HeaderMap) -> Self {
@@ -36,6 +40,8 @@ impl Present {
                         "via" => Self::VIA.0,
                         "content-type" => Self::CONTENT_TYPE.0,
                         "traceparent" => Self::TRACEPARENT.0,
+                        "tracestate" => Self::TRACESTATE.0,
+                        "sumun-class" => Self::SUMUN_CLASS.0,
                         "upgrade" => Self::UPGRADE.0 | Self::HOP_BY_HOP.0,
                         name if is_hop_by_hop(name) => Self::HOP_BY_HOP.0,
                         _ => 0,

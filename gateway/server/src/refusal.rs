@@ -332,6 +332,21 @@ impl Refusal {
         response
     }
 
+    /// Writes the response as HTTP/1.1 with this `Date`, where it is a 429 of a route that needs no
+    /// more than that; tells how many bytes its body has.
+    pub fn write(
+        &self,
+        caller: Caller,
+        route: Option<&RoutePlan>,
+        trace: &Trace,
+        date: &[u8],
+        text: &mut Vec<u8>,
+    ) -> Option<usize> {
+        let (plan, over) = route.zip(self.over())?;
+        (!caller.grpc && !caller.h2)
+            .then(|| plan.refused.write(self, &over, plan, trace, date, text))
+    }
+
     /// Where the rest of the connection can't be told apart from the request that was refused.
     fn ends_connection(&self) -> bool {
         matches!(

@@ -39,6 +39,8 @@ pub struct Connection {
     pub tunnel: RefCell<Option<Tunnel>>,
     /// HTTP/2: while one of its streams is polled, when that stream's answer was last handed on.
     pub stream: RefCell<Option<HandedTick>>,
+    /// HTTP/1: whether the last answer was small and whole, and so the next may be.
+    pub whole: Cell<bool>,
     /// An answer without a length was cut: only a reset tells the client so.
     pub cut: Cell<bool>,
     /// Bytes of the answer under way that hyper was handed and the socket has not taken.
@@ -85,6 +87,7 @@ impl Connection {
             refused: Cell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(None),
+            whole: Cell::new(false),
             cut: Cell::new(false),
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),

@@ -1,20 +1,23 @@
-//! A call that is answered at once, in front of the HTTP stack.
+//! A call whose answer is small and whole, in front of the HTTP stack.
 //!
-//! A refusal under load has no body to read, no upstream to wait for and nothing to stream: parsing,
-//! dispatching and encoding it as if it might have costs more than deciding it. So where a connection's
-//! last call was answered at once, its next one is read here, out of the bytes that the screen has
-//! passed, and goes the same path as every call; an answer that is there at once is written as it is.
-//! Whatever needs more — a body in either direction, an upstream, an upgrade, a pipeline, the end of
-//! the connection — is hyper's: it reads the same bytes, and gets what the path has begun.
+//! A refusal under load has no body to read and nothing to stream, and most calls to a service are not
+//! much more: parsing, dispatching and encoding them as if they might be costs more than deciding
+//! them. So where a connection's last answer was whole, its next call is read here, out of the bytes
+//! that the screen has passed, and goes the same path as every call; an answer that is there as a whole
+//! is written as it is. Whatever needs more — a body of the request, a large or streamed one of the
+//! answer, an upgrade, the end of the connection — is hyper's: it reads the same bytes, and gets what
+//! the path has begun.
 //!
 //! Begins with a head that came whole, alone and in one read while nothing else was under way on its
-//! connection; ends with the bytes of its answer. Bounds: a body of [`BODY_BYTES_MAX`], one call
-//! begun for hyper.
+//! connection; ends with the bytes of its answer. Bounds: a body of [`BODY_BYTES_MAX`]; one call under
+//! way, or begun for hyper.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -25,9 +28,9 @@ use crate::headers;
 use crate::path::settle::Settled;
 use crate::path::{self, Serving};
 
-/// Bytes of a body that is written with its head: a refusal and a small hit. A larger one is handed
-/// on piece by piece.
-const BODY_BYTES_MAX: usize = 2048;
+/// Bytes of a body that is written with its head, by copying it. A larger one is handed on piece by
+/// piece.
+const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// Room for the head of an answer; most take 300 to 500 bytes.
 const HEAD_BYTES: usize = 640;
@@ -36,12 +39,35 @@ const HEAD_BYTES: usize = 640;
 pub struct Calls {
     core: Rc<Core>,
     connection: Rc<Connection>,
-    /// Whether the last call was answered at once, and so the next one may be.
-    at_once: Cell<bool>,
-    /// Begun by the wire; hyper reads its head next.
+    /// Waits for its upstream.
+    under_way: RefCell<Option<UnderWay>>,
+    /// Begun here; hyper reads its head next.
     begun: Cell<Option<Box<Serving>>>,
-    /// An empty map with room, for the next head.
-    fields: Cell<HeaderMap>,
+}
+
+/// A call that was read here.
+struct UnderWay {
+    call: path::Later,
+    /// What it was read from.
+    head: Bytes,
+}
+
+/// What becomes of a call that was read here.
+pub enum Early {
+    /// The text of its answer.
+    Answered(Vec<u8>),
+    /// It is under way.
+    Later,
+    /// It is hyper's, which must see its head next.
+    ForHyper,
+}
+
+/// What has become of the call under way.
+pub enum Ended {
+    /// The text of its answer.
+    Answered(Vec<u8>),
+    /// Its head: its answer is hyper's to write.
+    ForHyper(Bytes),
 }
 
 // === impl Calls ===
@@ -52,9 +78,8 @@ impl Calls {
         Rc::new(Self {
             core: Rc::clone(core),
             connection: Rc::clone(connection),
-            at_once: Cell::new(false),
+            under_way: RefCell::default(),
             begun: Cell::new(None),
-            fields: Cell::default(),
         })
     }
 
@@ -73,51 +98,84 @@ impl Calls {
     /// Whether the next read may be the head of a call to be answered here: nothing of an earlier
     /// one is left, neither here nor in hyper, and the connection goes on after it.
     pub fn may_answer(&self) -> bool {
-        self.at_once.get()
+        self.connection.whole.get()
             && self.connection.calls.get() == 0
             && self.connection.stalled_tick.get() == 0
             && !self.core.shared.drain.is_draining()
     }
 
-    /// The whole answer to the call that `bytes` are the head of; `None`: it is hyper's, and may have
-    /// begun. `bytes` have passed the screen, and hyper must see them next.
-    pub fn answer(&self, bytes: &[u8]) -> Option<Bytes> {
-        let request = read(bytes, self.fields.take())?;
+    /// Whether a call that was read here waits for its upstream: hyper takes the connection for idle.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.borrow().is_some()
+    }
+
+    /// The call that `bytes` are the head of. They have passed the screen.
+    pub fn answer(&self, bytes: &[u8]) -> Early {
+        let head = Bytes::copy_from_slice(bytes);
+        let Some(request) = read(&head, self.core.take_fields()) else { return Early::ForHyper };
         match self.begin(request) {
-            Serving::Now(Some(mut answer)) => {
-                let Some(written) = self.write(&mut answer) else {
-                    self.begun.set(Some(Box::new(Serving::Now(Some(answer)))));
-                    return None;
-                };
-                let mut fields = std::mem::take(answer.headers_mut());
-                fields.clear();
-                self.fields.set(fields);
-                Some(written)
+            Serving::Now(Some(answer)) => self.write_or_leave(answer),
+            Serving::Refused(Some(refused)) => {
+                let mut text = self.core.take_text();
+                match refused.write(&mut text) {
+                    Ok(()) => Early::Answered(text),
+                    Err(answer) => self.write_or_leave(*answer),
+                }
             }
-            later => {
-                self.begun.set(Some(Box::new(later)));
-                None
+            Serving::Later(call) => {
+                *self.under_way.borrow_mut() = Some(UnderWay { call, head });
+                Early::Later
+            }
+            never @ (Serving::Now(None) | Serving::Refused(None)) => {
+                self.begun.set(Some(Box::new(never)));
+                Early::ForHyper
             }
         }
+    }
+
+    /// Keeps the room of an answer that was sent.
+    pub fn keep_text(&self, text: Vec<u8>) {
+        self.core.keep_text(text);
+    }
+
+    /// Ready when the call under way has an answer.
+    pub fn poll_under_way(&self, cx: &mut Context<'_>) -> Poll<Option<Ended>> {
+        let mut under_way = self.under_way.borrow_mut();
+        let Some(UnderWay { call, head }) = &mut *under_way else { return Poll::Ready(None) };
+        let answer = ready!(Pin::as_mut(call).poll(cx));
+        let head = std::mem::take(head);
+        *under_way = None;
+        Poll::Ready(Some(match self.write_or_leave(answer) {
+            Early::Answered(text) => Ended::Answered(text),
+            Early::Later | Early::ForHyper => Ended::ForHyper(head),
+        }))
+    }
+
+    /// The client has left: its call ends, whatever it waits for.
+    pub fn drop_under_way(&self) {
+        let left = self.under_way.borrow_mut().take();
+        drop(left);
     }
 
     fn begin(&self, request: Request<Option<Incoming>>) -> Serving {
-        let serving = path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request);
-        self.at_once.set(matches!(serving, Serving::Now(_)));
-        serving
+        path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request)
     }
 
-    /// The answer's bytes, where it is whole and the connection goes on after it. Takes its body.
-    fn write(&self, answer: &mut Response<Settled>) -> Option<Bytes> {
-        let status = answer.status();
-        // What these have for a body is the protocol's to say.
-        if status.is_informational()
-            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        {
-            return None;
+    /// Writes the answer; or keeps it for hyper.
+    fn write_or_leave(&self, mut answer: Response<Settled>) -> Early {
+        if let Some(text) = self.write(&mut answer) {
+            self.core.keep_fields(std::mem::take(answer.headers_mut()));
+            return Early::Answered(text);
         }
-        let length = answer.body().whole().filter(|bytes| *bytes <= BODY_BYTES_MAX)?;
-        let mut text = BytesMut::with_capacity(HEAD_BYTES + length);
+        self.begun.set(Some(Box::new(Serving::Now(Some(answer)))));
+        Early::ForHyper
+    }
+
+    /// The answer's text, where it is whole and the connection goes on after it. Takes its body.
+    fn write(&self, answer: &mut Response<Settled>) -> Option<Vec<u8>> {
+        let (status, length) = (answer.status(), whole(answer)?);
+        let mut text = self.core.take_text();
+        text.reserve(HEAD_BYTES + length);
         let mut number = itoa::Buffer::new();
         text.extend_from_slice(b"HTTP/1.1 ");
         text.extend_from_slice(status.as_str().as_bytes());
@@ -140,11 +198,20 @@ impl Calls {
         }
         text.extend_from_slice(b"\r\n");
         text.extend_from_slice(&answer.body_mut().take_whole());
-        Some(text.freeze())
+        Some(text)
     }
 }
 
-fn put_field(text: &mut BytesMut, name: &str, value: &[u8]) {
+/// The length of an answer's body, bytes, where that may be written here.
+pub fn whole(answer: &Response<Settled>) -> Option<usize> {
+    let status = answer.status();
+    // What these have for a body is the protocol's to say.
+    let usual = !status.is_informational()
+        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    answer.body().whole().filter(|bytes| usual && *bytes <= BODY_BYTES_MAX)
+}
+
+fn put_field(text: &mut Vec<u8>, name: &str, value: &[u8]) {
     text.extend_from_slice(name.as_bytes());
     text.extend_from_slice(b": ");
     text.extend_from_slice(value);
@@ -153,8 +220,7 @@ fn put_field(text: &mut BytesMut, name: &str, value: &[u8]) {
 
 /// The request that `bytes` are: one head, without body, that says nothing about its connection.
 /// `None` for everything else. The screen has looked at every byte; this only cuts.
-fn read(bytes: &[u8], mut fields: HeaderMap) -> Option<Request<Option<Incoming>>> {
-    let shared = Bytes::copy_from_slice(bytes);
+fn read(bytes: &Bytes, mut fields: HeaderMap) -> Option<Request<Option<Incoming>>> {
     let end = memchr::memchr(b'\r', bytes)?;
     let line = bytes[..end].strip_suffix(b" HTTP/1.1")?;
     let space = memchr::memchr(b' ', line)?;
@@ -164,7 +230,7 @@ fn read(bytes: &[u8], mut fields: HeaderMap) -> Option<Request<Option<Incoming>>
     if method == Method::HEAD || line.get(target) != Some(&b'/') {
         return None;
     }
-    let uri = Uri::from_maybe_shared(shared.slice(target..line.len())).ok()?;
+    let uri = Uri::from_maybe_shared(bytes.slice(target..line.len())).ok()?;
     let mut at = end + 2;
     while bytes.get(at..)? != b"\r\n" {
         let end = at + memchr::memchr(b'\r', &bytes[at..])?;
@@ -174,7 +240,7 @@ fn read(bytes: &[u8], mut fields: HeaderMap) -> Option<Request<Option<Incoming>>
             return None;
         }
         // Optional white space (RFC 9110 §5.6.3); the screen lets no other by.
-        let value = shared.slice_ref(shared[colon + 1..end].trim_ascii());
+        let value = bytes.slice_ref(bytes[colon + 1..end].trim_ascii());
         let value = HeaderValue::from_maybe_shared(value).ok()?;
         fields.append(name, value);
         at = end + 2;

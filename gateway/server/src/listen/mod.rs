@@ -5,7 +5,7 @@
 //! instead of spinning.
 
 pub mod connection;
-mod early;
+pub mod early;
 mod serve;
 pub mod streams;
 pub mod tls;

@@ -132,14 +132,16 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN))
         .max_buf_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN));
+    let early = Rc::clone(&calls.0);
     let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
     let mut guard = Guard::new(core, connection);
     let mut leaving = std::pin::pin!(leave(core));
     let (mut left, mut asked) = (false, false);
     let served = poll_fn(|cx| {
         // Asked once, so that the drain wakes this task, and then when it has something to say: each
-        // question takes a lock that all workers share.
-        let ask = !left && (!asked || core.shared.drain.is_stopping());
+        // question takes a lock that all workers share. Not while a call is under way that hyper does
+        // not know of: it would close at once, and its answer closes the connection anyway.
+        let ask = !left && (!asked || core.shared.drain.is_stopping()) && !early.is_under_way();
         asked = true;
         if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;

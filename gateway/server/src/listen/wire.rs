@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
 use super::connection::{Connection, Unreadable};
-use super::early::Calls;
+use super::early::{Calls, Early, Ended};
 use super::transport::Transport;
 use super::turnstile::Place;
 use crate::deadline::Deadlines;
@@ -55,8 +55,9 @@ pub struct Wire {
     ready: BytesMut,
     /// Where calls may be answered at once, and where they wait to be read; `None` for HTTP/2.
     calls: Option<(Rc<Calls>, Place)>,
-    /// The rest of such an answer, where the socket did not take all of it.
-    unsent: Bytes,
+    /// Such an answer, until the socket has taken all of it, and how much it took.
+    unsent: Vec<u8>,
+    sent: usize,
     state: State,
 }
 
@@ -87,7 +88,8 @@ impl Wire {
             held: BytesMut::new(),
             ready: BytesMut::new(),
             calls: None,
-            unsent: Bytes::new(),
+            unsent: Vec::new(),
+            sent: 0,
             state: State::Open,
         }
     }
@@ -190,6 +192,9 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
+            if ready!(this.poll_under_way(cx, buf))? {
+                return Poll::Ready(Ok(()));
+            }
             if !this.ready.is_empty() {
                 let n = this.ready.len().min(buf.remaining());
                 buf.put_slice(&this.ready[..n]);
@@ -232,8 +237,9 @@ impl AsyncRead for Wire {
                 place.note_read();
             }
             this.screen_read(buf, from);
-            if at_head && this.is_between_messages() && this.answer(&buf.filled()[from..]) {
+            if at_head && this.is_between_messages() && this.is_taken(&buf.filled()[from..]) {
                 buf.set_filled(from);
+                continue;
             }
             if buf.filled().len() > from {
                 return Poll::Ready(Ok(()));
@@ -265,22 +271,73 @@ impl Wire {
         place.poll_pass(cx, |cx| !self.sniffed.is_empty() || transport.is_readable(cx))
     }
 
-    /// Whether the call that `head` asks for was answered, and hyper need not see it.
-    fn answer(&mut self, head: &[u8]) -> bool {
-        let answer = self.calls.as_ref().and_then(|(calls, _)| calls.answer(head));
-        let answered = answer.is_some();
-        self.unsent = answer.unwrap_or_default();
-        answered
+    /// Whether the call that `head` asks for was begun here, and hyper need not see it yet.
+    fn is_taken(&mut self, head: &[u8]) -> bool {
+        match self.calls.as_ref().map(|(calls, _)| calls.answer(head)) {
+            Some(Early::Answered(answer)) => self.unsent = answer,
+            Some(Early::Later) => {}
+            Some(Early::ForHyper) | None => return false,
+        }
+        true
+    }
+
+    /// Ready when no call that was begun here waits for its upstream; `true`: since its client has
+    /// left.
+    fn poll_under_way(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        let Some((calls, _)) = &self.calls else { return Poll::Ready(Ok(false)) };
+        match calls.poll_under_way(cx) {
+            Poll::Ready(None) => {}
+            Poll::Ready(Some(Ended::Answered(answer))) => self.unsent = answer,
+            Poll::Ready(Some(Ended::ForHyper(head))) => {
+                let behind = std::mem::take(&mut self.ready);
+                self.ready.extend_from_slice(&head);
+                self.ready.unsplit(behind);
+            }
+            Poll::Pending => return self.poll_left(cx, buf),
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    /// Ready when the client has closed while its call is under way, which then ends. What it sends
+    /// instead is kept for later; the rest is left in the socket.
+    fn poll_left(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
+        let from = buf.filled().len();
+        while self.state == State::Open && self.ready.is_empty() {
+            let read = ready!(self.read_raw(cx, buf));
+            if !matches!(read, Ok(1..)) {
+                if let Some((calls, _)) = &self.calls {
+                    calls.drop_under_way();
+                }
+                return Poll::Ready(read.map(|_| true));
+            }
+            self.screen_read(buf, from);
+            self.ready.extend_from_slice(&buf.filled()[from..]);
+            buf.set_filled(from);
+        }
+        Poll::Pending
     }
 
     /// Ready when the socket has taken all answers that were given at once.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let result = Pin::new(self.transport.get_mut()).poll_write(cx, &self.unsent);
+        if self.unsent.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while self.sent < self.unsent.len() {
+            let rest = &self.unsent[self.sent..];
+            let result = Pin::new(self.transport.get_mut()).poll_write(cx, rest);
             match ready!(self.written(result))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => self.unsent.advance(n),
+                n => self.sent += n,
             }
+        }
+        self.sent = 0;
+        let text = std::mem::take(&mut self.unsent);
+        if let Some((calls, _)) = &self.calls {
+            calls.keep_text(text);
         }
         Poll::Ready(Ok(()))
     }

@@ -14,6 +14,7 @@ use sumun_engine::admission::{Ask, Decision, Reason, Shed};
 use super::call::{Call, Opened};
 use super::order::InLine;
 use crate::callers::class::{self, SUMUN_CLASS};
+use crate::headers::Present;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
 use crate::telemetry::record::ShedRecord;
@@ -72,7 +73,8 @@ fn enter(call: &mut Call, plan: &RoutePlan, ask: Ask, decision: Decision) -> Res
 /// has thresholds, or where the call asks to be shed later than the route says.
 pub fn ask(call: &mut Call, plan: &RoutePlan, headers: &HeaderMap) -> Ask {
     let route = plan.route.policy.class;
-    let asked = headers.get(&SUMUN_CLASS);
+    let says = call.present.has(Present::SUMUN_CLASS);
+    let asked = if says { headers.get(&SUMUN_CLASS) } else { None };
     if asked.is_none() && !plan.has_thresholds {
         return Ask { class: route, caller: None };
     }

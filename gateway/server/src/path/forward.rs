@@ -14,7 +14,7 @@ use super::call::{Call, Opened};
 use crate::body::Body;
 use crate::callers::class::{self, SUMUN_CLASS};
 use crate::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, keep_keyed};
-use crate::headers;
+use crate::headers::{self, Present};
 use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
@@ -39,8 +39,7 @@ pub async fn forward(
             Refusal::new(Code::NoEndpoint, "no endpoint of the upstream is usable")
         })?;
         let last = attempt == ATTEMPTS_MAX;
-        let spare = request.as_ref().filter(|request| !last && is_repeatable(request)).map(spare);
-        let began = Attempted { now, fresh: attempt > 1 };
+        let began = Attempted { now, fresh: attempt > 1, keep: !last };
         let failed = match try_once(call, plan, &endpoint, request, began).await {
             Ok(answer) if answer.upgraded.is_some() => {
                 return Box::pin(upgrade(call, plan, answer)).await;
@@ -48,9 +47,6 @@ pub async fn forward(
             Ok(answer) => return Ok(finish(call, plan, &endpoint, answer)),
             Err(failed) => failed,
         };
-        if request.is_none() {
-            *request = spare.map(|spare| *spare);
-        }
         if last || request.is_none() || !failed.retry_is_safe() {
             return Err(Refusal::upstream(failed.code, failed.error));
         }
@@ -88,7 +84,7 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
-    if call.settlement.record.trace.parent_id.is_none() {
+    if call.present.has(Present::TRACESTATE) && call.settlement.record.trace.parent_id.is_none() {
         // Without a valid traceparent it belongs to nothing (W3C Trace Context §3.3).
         head.headers.remove(TRACESTATE);
     }
@@ -116,25 +112,6 @@ fn forwarded_family(call: &Call, head: &mut request::Parts, host: &HeaderValue) 
     fields.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
 }
 
-/// Idempotent (RFC 9110 §9.2.2) and without a body: may be sent twice.
-fn is_repeatable(request: &Request<RequestBody>) -> bool {
-    request.body().is_empty() && request.method().is_idempotent() && !is_upgrade(request)
-}
-
-fn is_upgrade(request: &Request<RequestBody>) -> bool {
-    request.headers().contains_key(header::UPGRADE)
-}
-
-/// A copy for a second attempt.
-fn spare(request: &Request<RequestBody>) -> Box<Request<RequestBody>> {
-    let mut copy = Box::new(Request::new(RequestBody::Empty));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy
-}
-
 impl Failed {
     /// Whether the request may be sent again: a timeout is not, as the upstream may still be at it.
     fn retry_is_safe(&self) -> bool {
@@ -148,6 +125,8 @@ struct Attempted {
     now: Moment,
     /// Whether a reused connection is out of the question.
     fresh: bool,
+    /// Whether another attempt may follow.
+    keep: bool,
 }
 
 async fn try_once(
@@ -187,6 +166,7 @@ async fn try_once(
         pool,
         timeout: plan.route.upstream.policy.timeout,
         fresh: began.fresh,
+        keep: began.keep,
         sent: &sent,
     };
     let tried = exchange.run(request).await;
@@ -217,7 +197,7 @@ fn finish(call: &Call, plan: &RoutePlan, endpoint: &Endpoint, answer: Answer) ->
     // The upstream's version is its own affair; the client is answered in the client's.
     head.version = Version::HTTP_11;
     headers::strip_hop_by_hop(&mut head.headers);
-    Response::from_parts(head, Body::Upstream(Box::new(body)))
+    Response::from_parts(head, body)
 }
 
 /// A 101 as the client gets it, once hyper has let go of the upstream's connection.

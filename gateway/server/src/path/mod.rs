@@ -36,17 +36,29 @@ use self::settle::Settled;
 use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
+use crate::listen::early;
 use crate::plan::RoutePlan;
 use crate::refusal::Refusal;
 use crate::store::Errand;
 use crate::upstream::RequestBody;
 
+/// What becomes the answer of a call that waits.
+pub type Later = Pin<Box<dyn Future<Output = Response<Settled>>>>;
+
 /// A call under way.
 pub enum Serving {
     /// Decided without waiting: a refusal or a hit costs no future of its own.
     Now(Option<Response<Settled>>),
+    /// Refused without waiting; the answer is not written yet.
+    Refused(Option<Refused>),
     /// On its way to an upstream, or waiting for an identical call.
-    Later(Pin<Box<dyn Future<Output = Response<Settled>>>>),
+    Later(Later),
+}
+
+/// A refused call, to be answered in the way that its connection likes best.
+pub struct Refused {
+    call: Call,
+    refusal: Refusal,
 }
 
 /// What a call is found to be without waiting.
@@ -93,7 +105,7 @@ pub fn serve(
         Ok(Decided::Queue(route, errand, queued)) => {
             Serving::Later(Box::pin(queue(call, route, errand, queued)))
         }
-        Err(refusal) => Serving::Now(Some(refuse(call, &refusal))),
+        Err(refusal) => Serving::Refused(Some(Refused { call, refusal })),
     }
 }
 
@@ -234,8 +246,45 @@ fn conclude(mut call: Call, mut answer: Response<Body>) -> Response<Settled> {
     if call.core.shared.drain.is_draining() && !call.caller.h2 {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let settlement = call.settlement;
-    answer.map(|body| Settled::new(body, settlement))
+    let Call { connection, settlement, .. } = call;
+    let answer = answer.map(|body| Settled::new(body, settlement));
+    connection.whole.set(early::whole(&answer).is_some());
+    answer
+}
+
+// === impl Refused ===
+
+impl Refused {
+    /// The answer.
+    pub fn into_answer(self) -> Response<Settled> {
+        refuse(self.call, &self.refusal)
+    }
+
+    /// Writes the answer as HTTP/1.1, to be sent as it is, and settles the call; or gives the answer,
+    /// where there is more to say than most have to.
+    pub fn write(mut self, text: &mut Vec<u8>) -> Result<(), Box<Response<Settled>>> {
+        let call = &mut self.call;
+        let core = &call.core;
+        if core.shared.drain.is_draining() {
+            return Err(Box::new(self.into_answer()));
+        }
+        let date = core.http_date.text(core.deadlines.tick());
+        let route = call.route.as_deref();
+        let trace = &call.settlement.record.trace;
+        let Some(length) = self.refusal.write(call.caller, route, trace, &date, text) else {
+            return Err(Box::new(self.into_answer()));
+        };
+        let record = &mut call.settlement.record;
+        record.refusal = Some(self.refusal.code);
+        record.status = self.refusal.code.status().as_u16();
+        if record.head_ns == 0 {
+            record.head_ns = call.now.nanos();
+        }
+        record.response_bytes += length as u64;
+        record.complete = true;
+        call.connection.whole.set(true);
+        Ok(())
+    }
 }
 
 impl Future for Serving {
@@ -244,10 +293,14 @@ impl Future for Serving {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             Self::Later(call) => call.as_mut().poll(cx).map(Ok),
-            Self::Now(answer) => match answer.take() {
-                Some(answer) => Poll::Ready(Ok(answer)),
-                None => Poll::Pending, // polled again after its answer: a future may say anything
-            },
+            // Polled again after its answer a future may say anything.
+            Self::Now(answer) => {
+                answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+            }
+            Self::Refused(refused) => {
+                let answer = refused.take().map(Refused::into_answer);
+                answer.map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 
 use super::text::Text;
-use super::{Code, Over, RATE_LIMIT, RATE_LIMIT_POLICY, Refusal, whole_seconds};
+use super::{Code, Over, RATE_LIMIT, RATE_LIMIT_POLICY, Refusal, Row, whole_seconds};
 use crate::hex;
 use crate::plan::RoutePlan;
 use crate::telemetry::record::Trace;
@@ -36,6 +36,17 @@ struct Common {
     middle: Bytes,
     /// Where the figures are put together.
     ending: Text,
+    written: Written,
+}
+
+/// What a 429 that is written as it is shares with the next one of the same code, limit and caller.
+struct Written {
+    /// The head up to its `Retry-After`.
+    head: Bytes,
+    /// `RateLimit-Policy`, and what `RateLimit` ends with: whose limit it is.
+    policy: HeaderValue,
+    key: Bytes,
+    partition: Option<u64>,
 }
 
 // === impl Prepared ===
@@ -50,18 +61,43 @@ impl Prepared {
         trace: &Trace,
     ) -> (HeaderMap, Bytes) {
         let mut last = self.0.borrow_mut();
-        let common = match &mut *last {
-            Some(common) if common.code == refusal.code && common.limit == over.limit => common,
-            slot => slot.insert(Box::new(Common::new(refusal, over, plan))),
-        };
+        let common = Common::of(&mut last, refusal, over, plan);
         common.follow(over);
         (common.fields.clone(), common.problem(over, trace))
+    }
+
+    /// Writes a 429 on the route this belongs to as HTTP/1.1, with this `Date`; the same as
+    /// [`Self::answer`], without a map of its fields. Tells how many bytes its problem has.
+    pub(super) fn write(
+        &self,
+        refusal: &Refusal,
+        over: &Over,
+        plan: &RoutePlan,
+        trace: &Trace,
+        date: &[u8],
+        text: &mut Vec<u8>,
+    ) -> usize {
+        let mut last = self.0.borrow_mut();
+        Common::of(&mut last, refusal, over, plan).write(over, trace, date, text)
     }
 }
 
 // === impl Common ===
 
 impl Common {
+    /// What is kept, where it fits this refusal.
+    fn of<'a>(
+        last: &'a mut Option<Box<Self>>,
+        refusal: &Refusal,
+        over: &Over,
+        plan: &RoutePlan,
+    ) -> &'a mut Self {
+        if last.as_ref().is_some_and(|it| it.code != refusal.code || it.limit != over.limit) {
+            *last = None;
+        }
+        last.get_or_insert_with(|| Box::new(Self::new(refusal, over, plan)))
+    }
+
     fn new(refusal: &Refusal, over: &Over, plan: &RoutePlan) -> Self {
         let row = refusal.code.row();
         Self {
@@ -73,7 +109,43 @@ impl Common {
             opening: refusal.opening(&row, Some(plan)).into_bytes(),
             middle: over.middle(Text::with_capacity(ENDING_BYTES), Some(plan)).into_bytes(),
             ending: Text::with_capacity(ENDING_BYTES),
+            written: Written::new(&row, over),
         }
+    }
+
+    fn write(&mut self, over: &Over, trace: &Trace, date: &[u8], text: &mut Vec<u8>) -> usize {
+        if self.written.partition != over.partition {
+            self.written = Written::new(&self.code.row(), over);
+        }
+        self.ending = over.ending(std::mem::take(&mut self.ending).cleared());
+        let id = hex::of_u128(trace.trace_id);
+        let problem = [&self.opening[..], &id, &self.middle, self.ending.as_bytes()];
+        let length = problem.iter().map(|part| part.len()).sum();
+        let (mut seconds, mut bytes) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let seconds = seconds.format(whole_seconds(over.after)).as_bytes();
+        let Written { head, policy, key, .. } = &self.written;
+        for part in [
+            head,
+            seconds,
+            b"\r\nratelimit-policy: ",
+            policy.as_bytes(),
+            b"\r\nratelimit: \"",
+            over.policy.as_bytes(),
+            b"\";r=0;t=",
+            seconds,
+            key,
+            b"\r\ncontent-length: ",
+            bytes.format(length).as_bytes(),
+            b"\r\ndate: ",
+            date,
+            b"\r\n\r\n",
+        ] {
+            text.extend_from_slice(part);
+        }
+        for part in problem {
+            text.extend_from_slice(part);
+        }
+        length
     }
 
     /// Makes the fields those of this refusal: when to come back, and whose limit it is.
@@ -99,6 +171,28 @@ impl Common {
             problem.extend_from_slice(part);
         }
         problem.into()
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    fn new(row: &Row, over: &Over) -> Self {
+        let head = Text::default()
+            .put("HTTP/1.1 ")
+            .put(row.status.as_str())
+            .put(" ")
+            .put(row.status.canonical_reason().unwrap_or_default())
+            .put("\r\ncontent-type: application/problem+json\r\nproxy-status: ")
+            .put(row.proxy_status)
+            .put("\r\nretry-after: ");
+        let key = over.partition.map_or_else(Text::default, |key| Text::default().partition(key));
+        Self {
+            head: head.into_bytes(),
+            policy: over.rate_limit_policy(),
+            key: key.into_bytes(),
+            partition: over.partition,
+        }
     }
 }
 

@@ -10,9 +10,11 @@ use hyper::body::Incoming;
 use sumun_policy::policy::Timeout;
 use tokio::sync::oneshot;
 
+use super::aside::{self, Aside};
 use super::pool::{Connection1, Lease, Pool};
 use super::receive::UpstreamBody;
 use super::send::{Progress, RequestBody};
+use crate::body::Body;
 use crate::core::Core;
 use crate::deadline::{TICK, ticks};
 use crate::headers;
@@ -29,6 +31,8 @@ pub struct Exchange<'a> {
     pub timeout: Timeout,
     /// Whether a reused connection is out of the question.
     pub fresh: bool,
+    /// Whether the request, if it may be sent twice, is kept for a second attempt.
+    pub keep: bool,
     /// The request's body, seen from the call.
     pub sent: &'a Rc<Progress>,
 }
@@ -36,7 +40,7 @@ pub struct Exchange<'a> {
 /// An answer, its body still under way.
 pub struct Answer {
     /// Head and body.
-    pub response: Response<UpstreamBody>,
+    pub response: Response<Body>,
     /// With a 101: the connection, once hyper lets go of it.
     pub upgraded: Option<oneshot::Receiver<(Transport, Bytes)>>,
 }
@@ -52,12 +56,18 @@ pub struct Failed {
 }
 
 impl Exchange<'_> {
-    /// Takes the request, sends it and waits for the head of the answer. Where it fails and nothing of
-    /// the request was written, the request is back in its place.
+    /// Takes the request, sends it and waits for the head of the answer. Where it fails and the request
+    /// may be sent again, it is back in its place: nothing of it was written, or it does no harm twice.
     ///
     /// The place is the caller's, and what is rare is boxed: a future holds its arguments twice, and
     /// this one is made for every call.
     pub async fn run(self, request: &mut Option<Request<RequestBody>>) -> Result<Answer, Failed> {
+        if !self.fresh
+            && request.as_ref().is_some_and(aside::is_fit)
+            && let Some(connection) = self.pool.lease_aside(self.core)
+        {
+            return self.run_aside(connection, request).await;
+        }
         let lease = match self.pool.lease(self.core, self.timeout.connect, self.fresh).await {
             Ok(lease) => lease,
             Err(error) => {
@@ -75,24 +85,81 @@ impl Exchange<'_> {
         }
     }
 
+    /// In one piece, by this task; else the rest is hyper's.
+    async fn run_aside(
+        self,
+        connection: Connection1,
+        request: &mut Option<Request<RequestBody>>,
+    ) -> Result<Answer, Failed> {
+        let tried = {
+            let Some(request) = request else { return Err(nothing_to_send()) };
+            to_h1(request);
+            let mut aside = Aside::begin(self.core, &connection.line, request);
+            let tried = self.head(aside.run()).await;
+            tried.map(|tried| tried.map_err(|error| (error, aside.is_unsent())))
+        };
+        match tried {
+            Some(Ok(Some(response))) => {
+                self.pool.note_whole();
+                self.pool.give_back(self.core, connection);
+                if let Some(mut sent) = request.take() {
+                    self.core.keep_fields(std::mem::take(sent.headers_mut()));
+                }
+                Ok(Answer { response, upgraded: None })
+            }
+            Some(Ok(None)) => {
+                self.pool.leave_to_hyper();
+                let keeps = self.keeps(request.as_ref());
+                let answer = Box::pin(self.send_h1(connection, request)).await;
+                // It was sent, though hyper has not written it.
+                if answer.is_err() && !keeps {
+                    *request = None;
+                }
+                answer
+            }
+            Some(Err((error, unsent))) => {
+                if !unsent && !self.keeps(request.as_ref()) {
+                    *request = None;
+                }
+                tracing::debug!(endpoint = %self.pool.endpoint(), error = &error as &dyn std::error::Error, "attempt failed");
+                Err(reset(connection.reused))
+            }
+            None => {
+                *request = None;
+                Err(too_slow())
+            }
+        }
+    }
+
     async fn run_h1(
+        self,
+        connection: Connection1,
+        request: &mut Option<Request<RequestBody>>,
+    ) -> Result<Answer, Failed> {
+        if let Some(request) = request {
+            to_h1(request);
+            connection.line.borrow_mut().expect(request.method() == Method::HEAD);
+        }
+        self.send_h1(connection, request).await
+    }
+
+    async fn send_h1(
         self,
         mut connection: Connection1,
         request: &mut Option<Request<RequestBody>>,
     ) -> Result<Answer, Failed> {
         let reused = connection.reused;
+        let spare = self.spare(request.as_ref());
         let (sending, asked_upgrade) = {
-            let Some(mut request) = request.take() else { return Err(nothing_to_send()) };
-            to_h1(&mut request);
+            let Some(request) = request.take() else { return Err(nothing_to_send()) };
             let asked_upgrade = request.headers().contains_key(header::UPGRADE);
-            connection.line.borrow_mut().expect(request.method() == Method::HEAD);
             (connection.sender.try_send_request(request), asked_upgrade)
         };
         let response = match self.head(sending).await {
             Some(Ok(response)) => response,
             Some(Err(mut error)) => {
                 let failed = self.failed(error.error(), reused);
-                *request = error.take_message();
+                *request = error.take_message().or_else(|| spare.map(|spare| *spare));
                 return Err(failed);
             }
             None => return Err(too_slow()),
@@ -116,6 +183,7 @@ impl Exchange<'_> {
         reused: bool,
         request: &mut Option<Request<RequestBody>>,
     ) -> Result<Answer, Failed> {
+        let spare = self.spare(request.as_ref());
         let sending = {
             let Some(mut request) = request.take() else { return Err(nothing_to_send()) };
             to_h2(&mut request, self.pool.endpoint().tls);
@@ -127,7 +195,8 @@ impl Exchange<'_> {
             }
             Some(Err(mut error)) => {
                 let failed = self.failed(error.error(), reused);
-                *request = error.take_message();
+                // What comes back was made for HTTP/2.
+                *request = spare.map(|spare| *spare).or_else(|| error.take_message());
                 Err(failed)
             }
             None => Err(too_slow()),
@@ -161,10 +230,35 @@ impl Exchange<'_> {
         &self,
         response: Response<Incoming>,
         lease: Option<(Connection1, Rc<Pool>)>,
-    ) -> Response<UpstreamBody> {
+    ) -> Response<Body> {
         let (core, sent) = (Rc::clone(self.core), Rc::clone(self.sent));
         let silence_max = self.timeout.response;
-        response.map(|incoming| UpstreamBody::new(incoming, core, lease, sent, silence_max))
+        response.map(|incoming| {
+            let body = UpstreamBody::new(incoming, core, lease, sent, silence_max);
+            Body::Upstream(Box::new(body))
+        })
+    }
+
+    /// Whether a request is to be kept for a second attempt: idempotent (RFC 9110 §9.2.2) and without a
+    /// body, it may be sent twice.
+    fn keeps(&self, request: Option<&Request<RequestBody>>) -> bool {
+        self.keep
+            && request.is_some_and(|request| {
+                request.body().is_empty()
+                    && request.method().is_idempotent()
+                    && !request.headers().contains_key(header::UPGRADE)
+            })
+    }
+
+    /// A copy for a second attempt, where the request is to be kept.
+    fn spare(&self, request: Option<&Request<RequestBody>>) -> Option<Box<Request<RequestBody>>> {
+        let request = request.filter(|request| self.keeps(Some(request)))?;
+        let mut copy = Box::new(Request::new(RequestBody::Empty));
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.version_mut() = request.version();
+        *copy.headers_mut() = request.headers().clone();
+        Some(copy)
     }
 
     fn failed(&self, error: &hyper::Error, reused: bool) -> Failed {
@@ -172,12 +266,13 @@ impl Exchange<'_> {
         if let Some(code) = self.sent.failed.get() {
             return Failed { code, error: "http_request_error", reused: true };
         }
-        Failed {
-            code: Code::UpstreamReset,
-            error: if error.is_parse() { "http_protocol_error" } else { "connection_terminated" },
-            reused,
-        }
+        let failed = reset(reused);
+        if error.is_parse() { Failed { error: "http_protocol_error", ..failed } } else { failed }
     }
+}
+
+fn reset(reused: bool) -> Failed {
+    Failed { code: Code::UpstreamReset, error: "connection_terminated", reused }
 }
 
 fn too_slow() -> Failed {

@@ -4,6 +4,7 @@
 //! upstream does, tell a reused connection that died from an upstream that failed, and never reuse
 //! one whose framing is in doubt.
 
+mod aside;
 mod connect;
 mod exchange;
 mod pool;
@@ -11,6 +12,7 @@ mod receive;
 mod send;
 mod wire;
 
+pub use self::aside::ANSWER_BYTES_MAX;
 pub use self::connect::{ConnectError, connect, tls_connector};
 pub use self::exchange::{Answer, Exchange, Failed};
 pub use self::pool::{Pool, Pools};

@@ -13,9 +13,10 @@ use sumun_policy::policy::{Endpoint, Protocol};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::aside::{CALLS_BESIDE_MAX, CALLS_BESIDE_MIN};
 use super::connect::{ConnectError, connect};
 use super::send::RequestBody;
-use super::wire::{Line, UpstreamWire};
+use super::wire::{Line, Stream, UpstreamWire};
 use crate::core::{Core, LocalExec};
 use crate::deadline::ticks;
 use crate::listen::transport::Transport;
@@ -60,6 +61,10 @@ pub struct Pool {
     shared: RefCell<Option<http2::SendRequest<RequestBody>>>,
     /// What the last handshake yielded: whether to look for a shared connection first.
     speaks_h2: Cell<bool>,
+    /// Calls that are not to be tried aside, since one was not whole.
+    beside: Cell<u32>,
+    /// How many there were after the last one; 0: the last that was tried was whole.
+    beside_last: Cell<u32>,
 }
 
 struct Idle {
@@ -122,6 +127,8 @@ impl Pool {
             idle: RefCell::new(Vec::new()),
             shared: RefCell::new(None),
             speaks_h2: Cell::new(protocol == Protocol::Http2),
+            beside: Cell::new(0),
+            beside_last: Cell::new(0),
         }
     }
 
@@ -159,6 +166,34 @@ impl Pool {
         }
     }
 
+    /// A connection that has idled, for a call to be tried aside: where there is one, and the last
+    /// calls were not hyper's.
+    pub(super) fn lease_aside(&self, core: &Core) -> Option<Connection1> {
+        if let Some(left) = self.beside.get().checked_sub(1) {
+            self.beside.set(left);
+            return None;
+        }
+        let oldest = oldest(core.deadlines.tick());
+        loop {
+            let Idle { connection, since } = self.idle.borrow_mut().pop()?;
+            if since >= oldest && connection.is_usable() {
+                return Some(connection);
+            }
+        }
+    }
+
+    /// A call that was tried aside was whole.
+    pub(super) fn note_whole(&self) {
+        self.beside_last.set(0);
+    }
+
+    /// A call that was tried aside is hyper's.
+    pub(super) fn leave_to_hyper(&self) {
+        let calls = (self.beside_last.get() * 2).clamp(CALLS_BESIDE_MIN, CALLS_BESIDE_MAX);
+        self.beside_last.set(calls);
+        self.beside.set(calls);
+    }
+
     async fn reuse(&self, core: &Core) -> Option<Lease> {
         if self.speaks_h2.get() {
             let sender = self.shared.borrow().clone();
@@ -168,10 +203,11 @@ impl Pool {
                 return Some(Lease::Http2 { sender, reused: true });
             }
         }
-        let oldest = core.deadlines.tick().saturating_sub(ticks(IDLE_TIME_MAX));
+        let oldest = oldest(core.deadlines.tick());
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             if since >= oldest
+                && connection.is_usable()
                 && (connection.sender.is_ready() || connection.sender.ready().await.is_ok())
             {
                 return Some(Lease::Http1(connection));
@@ -194,10 +230,8 @@ impl Pool {
     }
 
     fn prune(&self, now_tick: u64) {
-        let oldest = now_tick.saturating_sub(ticks(IDLE_TIME_MAX));
-        self.idle
-            .borrow_mut()
-            .retain(|idle| idle.since >= oldest && !idle.connection.sender.is_closed());
+        let oldest = oldest(now_tick);
+        self.idle.borrow_mut().retain(|idle| idle.since >= oldest && idle.connection.is_usable());
         let mut shared = self.shared.borrow_mut();
         if shared.as_ref().is_some_and(http2::SendRequest::is_closed) {
             *shared = None;
@@ -205,9 +239,20 @@ impl Pool {
     }
 }
 
+/// The tick since which a connection may have idled.
+fn oldest(now_tick: u64) -> u64 {
+    now_tick.saturating_sub(ticks(IDLE_TIME_MAX))
+}
+
 // === impl Connection1 ===
 
 impl Connection1 {
+    /// Whether it is still there after it has idled. hyper may not know: who exchanged something aside
+    /// was the last to be told what comes.
+    fn is_usable(&self) -> bool {
+        !self.sender.is_closed() && self.line.borrow_mut().is_quiet()
+    }
+
     /// After a 101: where the connection comes out once hyper lets go of it.
     pub(super) fn upgrade(mut self) -> Option<oneshot::Receiver<(Transport, Bytes)>> {
         self.task = None;
@@ -227,8 +272,8 @@ impl Drop for Connection1 {
 
 async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectError> {
     let limits = HeadLimits { head_bytes_max: H1_BUFFER_BYTES, headers_max: H1_HEADERS_MAX };
-    let line = Line::new(ResponseScreen::new(limits).into());
-    let wire = UpstreamWire::new(transport, Some(Rc::clone(&line)));
+    let line = Stream::new(transport, Some(ResponseScreen::new(limits)));
+    let wire = UpstreamWire::new(&line);
     let (sender, mut connection) = http1::Builder::new()
         .max_buf_size(H1_BUFFER_BYTES)
         .handshake(TokioIo::new(wire))
@@ -239,8 +284,10 @@ async fn shake_hands_h1(transport: Transport) -> Result<Connection1, ConnectErro
         // A failure shows in the call that uses the connection.
         if poll_fn(|cx| connection.poll_without_shutdown(cx)).await.is_ok() {
             let parts = connection.into_parts();
-            // Nobody takes it unless a 101 was accepted: then the connection closes here.
-            let _ = upgraded.send((parts.io.into_inner().into_transport(), parts.read_buf));
+            if let Some(transport) = parts.io.into_inner().into_transport() {
+                // Nobody takes it unless a 101 was accepted: then the connection closes here.
+                let _ = upgraded.send((transport, parts.read_buf));
+            }
         }
     });
     let task = Some(driven.abort_handle());
@@ -258,7 +305,7 @@ async fn shake_hands_h2(
         .max_header_list_size(H1_BUFFER_BYTES as u32)
         .keep_alive_interval(H2_PING_EVERY)
         .keep_alive_timeout(H2_PING_EVERY)
-        .handshake(TokioIo::new(UpstreamWire::new(transport, None)))
+        .handshake(TokioIo::new(UpstreamWire::new(&Stream::new(transport, None))))
         .await
         .map_err(ConnectError::Http)?;
     tokio::task::spawn_local(async move {

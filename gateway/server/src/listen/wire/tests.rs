@@ -187,7 +187,7 @@ async fn an_answer_given_at_once_is_written_to_its_end_before_anything_else() {
     // More than the socket takes.
     let answer = vec![b'a'; 16 << 20];
     let (mut wire, mut client, connection) = wire(b"").await;
-    wire.unsent = answer.clone().into();
+    wire.unsent.clone_from(&answer);
     client.write_all(GET).await.unwrap();
     let mut bytes = [0; 64];
     let mut read = async |wire: &mut Wire| {
@@ -209,7 +209,7 @@ async fn an_answer_given_at_once_is_written_to_its_end_before_anything_else() {
     assert_eq!(connection.stalled_tick.get(), 0);
     let Poll::Ready(Ok(read)) = read(&mut wire).await else { panic!("the next call is read") };
     assert_eq!(&bytes[..read], GET);
-    wire.unsent = Bytes::from_static(b"last");
+    wire.unsent = b"last".to_vec();
     wire.shutdown().await.unwrap();
     let taken = taken.await.unwrap();
     assert!(taken.starts_with(&answer) && taken[answer.len()..] == *b"nextlast");

@@ -78,3 +78,34 @@ proptest! {
         }
     }
 }
+
+/// A response as HTTP/1.1 has it, with this date.
+fn as_text(response: http::Response<Body>, date: &str) -> String {
+    let mut text = format!("HTTP/1.1 {}\r\n", response.status());
+    for (name, value) in response.headers() {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    let Body::Full(body) = response.into_body() else { panic!("a problem") };
+    let body = std::str::from_utf8(&body).unwrap();
+    text + &format!("content-length: {}\r\ndate: {date}\r\n\r\n{body}", body.len())
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_as_it_is_says_the_same(
+        refused in prop::collection::vec((refusals(), any::<Option<u64>>(), 1_u128..), 1..20),
+    ) {
+        let (plan, other, date) = (plan(), plan(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        let caller = Caller { grpc: false, h2: false };
+        for (refusal, whose, trace_id) in refused {
+            let refusal = Refusal { partition: whose, ..refusal };
+            let trace = Trace { trace_id, span_id: 1, parent_id: None, sampled: false };
+            let mut text = Vec::new();
+            let length = refusal.write(caller, Some(&plan), &trace, date.as_bytes(), &mut text);
+            let text = String::from_utf8(text).unwrap();
+            let expected = as_text(refusal.response(caller, Some(&other), &trace), date);
+            prop_assert_eq!(&text, &expected);
+            prop_assert_eq!(length, text.split_once("\r\n\r\n").map(|(_, body)| body.len()));
+        }
+    }
+}
