@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ proptest! {
 fn as_text(response: http::Response<Body>, date: &str) -> String {
     let mut text = format!("HTTP/1.1 {}\r\n", response.status());
     for (name, value) in response.headers() {
-        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+        writeln!(text, "{name}: {}\r", value.to_str().unwrap()).unwrap();
     }
     let Body::Full(body) = response.into_body() else { panic!("a problem") };
     let body = std::str::from_utf8(&body).unwrap();
