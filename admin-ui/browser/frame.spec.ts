@@ -102,15 +102,17 @@ async function walk(page: Page, most: number): Promise<{ missed: string[]; unsee
   const unseen: string[] = [];
   for (let step = 0; step < most; step += 1) {
     await page.keyboard.press("Tab");
-    const found = await page.evaluate(() => {
+    const found = await page.evaluate(async () => {
       let active: Element | null = document.activeElement;
       while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
       const { reached } = globalThis as unknown as { reached: Set<Element> };
       if (active === null || active === document.body || reached.has(active)) return null;
       reached.add(active);
-      // A text area of an editor is marked by its frame.
-      const shown = [active, active.closest(".cm-editor")].some((element) => element !== null && getComputedStyle(element).outlineStyle !== "none" && parseFloat(getComputedStyle(element).outlineWidth) >= 1);
-      return shown ? "" : `${active.tagName} ${active.textContent.trim().slice(0, 40)}`;
+      // A text area of an editor is marked by its frame, a moment after it has the focus.
+      const marked = [active, active.closest(".cm-editor")].filter((element) => element !== null);
+      const isShown = (): boolean => marked.map((element) => getComputedStyle(element)).some((style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1);
+      for (let frames = 60; frames > 0 && !isShown(); frames -= 1) await new Promise((done) => requestAnimationFrame(done));
+      return isShown() ? "" : `${active.tagName} ${active.textContent.trim().slice(0, 40)}`;
     });
     if (found === null) break; // out of the page, or around
     if (found !== "") unseen.push(found);
