@@ -119,7 +119,7 @@ pub struct CacheSettings {
 #[derive(Clone, Debug)]
 pub struct RecordingSettings {
     /// Memory, bytes; 0: nothing is kept. At least 64 KiB a worker are used. Default 8 MiB,
-    /// some 130,000 calls: a gateway under load stays below 25 MiB altogether.
+    /// some 130,000 calls, beside the 20 MiB or so that a gateway under load takes without it.
     pub bytes: u64,
     /// How long a call is kept. Default 15 min.
     pub keep: Duration,
