@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -40,6 +41,10 @@ const FIELDS_MAX: usize = 64;
 /// Room that a worker keeps for the text of the next message: what is written by it is at most a body
 /// of 8 KiB and its head.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// Heads are kept side by side in rooms of this size, bytes: one allocation for some twenty of them. A
+/// call that goes on holds the room of its head.
+const HEADS_BYTES: usize = 4 * 1024;
 
 /// What all workers share.
 pub struct Shared {
@@ -93,12 +98,14 @@ pub struct Core {
     pub tokens: RefCell<Tokens>,
     /// `Date` of answers that it writes itself.
     pub http_date: HttpDate,
-    /// Where an answer is read before it is known how large it is.
+    /// Where a head or an answer is read before it is known how large it is.
     pub scratch: RefCell<Box<[u8]>>,
     /// Empty maps with room, for the fields of the next messages.
     fields: RefCell<Vec<HeaderMap>>,
     /// Where the next message is written.
     text: Cell<Vec<u8>>,
+    /// Where the next head is kept.
+    heads: RefCell<BytesMut>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
     plan: RefCell<Rc<CorePlan>>,
@@ -131,6 +138,7 @@ impl Core {
             scratch: RefCell::new(vec![0; ANSWER_BYTES_MAX].into()),
             fields: RefCell::default(),
             text: Cell::default(),
+            heads: RefCell::default(),
             revalidations: Cell::new(0),
             plan,
         }
@@ -166,6 +174,19 @@ impl Core {
             text.clear();
             self.text.set(text);
         }
+    }
+
+    /// Keeps the head of a message for as long as somebody holds a part of it.
+    pub fn keep_head(&self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > HEADS_BYTES / 4 {
+            return Bytes::copy_from_slice(bytes);
+        }
+        let mut room = self.heads.borrow_mut();
+        if room.capacity() < bytes.len() {
+            room.reserve(HEADS_BYTES); // the same room again, where nobody holds a part of it
+        }
+        room.extend_from_slice(bytes);
+        room.split().freeze()
     }
 
     /// The plan in force; a call keeps what it got until its end.

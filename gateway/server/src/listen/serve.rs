@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -24,7 +24,7 @@ use super::streams::Streams;
 use super::transport::Transport;
 use super::tunnel;
 use super::turnstile::Place;
-use super::wire::Wire;
+use super::wire::{SharedWire, Wire};
 use crate::core::Core;
 use crate::deadline::{Deadline, TICK, ticks};
 use crate::path;
@@ -123,7 +123,7 @@ async fn sniff_more(transport: &mut Transport, bytes: &mut BytesMut) -> io::Resu
     }
 }
 
-async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, calls: Service) {
+async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: SharedWire, calls: Service) {
     let limits = &core.shared.settings.limits;
     let mut builder = http1::Builder::new();
     builder
@@ -133,7 +133,7 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         .max_header_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN))
         .max_buf_size(limits.header_bytes.max(H1_BUFFER_BYTES_MIN));
     let early = Rc::clone(&calls.0);
-    let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
+    let mut hyper = builder.serve_connection(TokioIo::new(wire.clone()), calls);
     let mut guard = Guard::new(core, connection);
     let mut leaving = std::pin::pin!(leave(core));
     let (mut left, mut asked) = (false, false);
@@ -146,17 +146,25 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
         if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
             Pin::new(&mut hyper).graceful_shutdown();
+            wire.wake();
         }
         if guard.poll_cut(cx).is_ready() {
             return Poll::Ready(None);
         }
-        hyper.poll_without_shutdown(cx).map(Some)
+        loop {
+            ready!(wire.poll_calls(cx));
+            match hyper.poll_without_shutdown(cx) {
+                Poll::Pending if wire.rests() => {}
+                polled => return polled.map(Some),
+            }
+        }
     })
     .await;
     // Also where it failed: a tunnel left here would hold its connection, and that the tunnel.
     let tunnel = connection.tunnel.take();
     let parts = hyper.into_parts();
-    let mut wire = parts.io.into_inner();
+    drop(parts.io);
+    let Some(mut wire) = wire.into_inner() else { return };
     let Some(Ok(())) = served else {
         if connection.cut.get() {
             wire.into_transport().reset();
