@@ -55,7 +55,7 @@ pub struct Shared {
     /// Tells callers apart.
     pub callers: Arc<Callers>,
     /// The policy in force, replaced whole.
-    pub plan: ArcSwap<Plan>,
+    pub plan: Arc<ArcSwap<Plan>>,
     /// The shared cache.
     pub cache: Cache,
     /// What is kept of calls, where anything is.
@@ -108,7 +108,13 @@ pub struct Core {
     heads: RefCell<BytesMut>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
-    plan: RefCell<Rc<CorePlan>>,
+    plan: RefCell<Plans>,
+}
+
+/// The plan in force as this worker last saw it: what all share, and its own view of that.
+struct Plans {
+    shared: arc_swap::Cache<Arc<ArcSwap<Plan>>, Arc<Plan>>,
+    own: Rc<CorePlan>,
 }
 
 impl Core {
@@ -117,7 +123,8 @@ impl Core {
         let deadlines = Deadlines::default();
         let turnstile = Rc::new(Turnstile::new(shared.clock));
         let pools = Pools::default();
-        let plan = RefCell::new(Rc::new(CorePlan::new(shared.plan.load_full(), &pools)));
+        let own = Rc::new(CorePlan::new(shared.plan.load_full(), &pools));
+        let plan = Plans { shared: arc_swap::Cache::new(Arc::clone(&shared.plan)), own };
         let via = ["1.1", "2"].map(|version| {
             // The pseudonym is made of token characters.
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
@@ -140,7 +147,7 @@ impl Core {
             text: Cell::default(),
             heads: RefCell::default(),
             revalidations: Cell::new(0),
-            plan,
+            plan: RefCell::new(plan),
         }
     }
 
@@ -191,13 +198,12 @@ impl Core {
 
     /// The plan in force; a call keeps what it got until its end.
     pub fn plan(&self) -> Rc<CorePlan> {
-        let newest = self.shared.plan.load();
-        let mut plan = self.plan.borrow_mut();
-        if !std::ptr::eq(Arc::as_ptr(&newest), Arc::as_ptr(plan.shared())) {
-            let newest = arc_swap::Guard::into_inner(newest);
-            *plan = Rc::new(CorePlan::new(newest, &self.pools));
+        let Plans { shared, own } = &mut *self.plan.borrow_mut();
+        let newest = shared.load();
+        if !Arc::ptr_eq(newest, own.shared()) {
+            *own = Rc::new(CorePlan::new(Arc::clone(newest), &self.pools));
         }
-        Rc::clone(&plan)
+        Rc::clone(own)
     }
 }
 
