@@ -26,7 +26,7 @@ check: ui-check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --locked --tests --bin sumun
-	SUMUN_BIN=$(abspath $(TARGET))/debug/sumun cargo test --workspace --locked --test gateway -- tidy:: readme:: deploy::
+	SUMUN_BIN=$(abspath $(TARGET))/debug/sumun cargo test --workspace --locked --test gateway -- tidy:: docs:: readme:: deploy::
 
 bench:
 	tests/bench/run
