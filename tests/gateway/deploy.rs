@@ -268,6 +268,18 @@ fn who_stops_the_gateway_waits_for_its_drain_and_leaves_it_its_descriptors() {
 }
 
 #[test]
+fn nothing_of_compose_is_reachable_from_another_machine() {
+    let compose = yaml("compose.yaml");
+    for (name, service) in compose["services"].as_object().unwrap() {
+        assert_eq!(service["network_mode"], "host", "{name}");
+        let told = service["command"].to_string() + &service["environment"].to_string();
+        // The demo's services know no other address.
+        assert!(name == "demo" || told.contains("127.0.0.1"), "{name} is not told where to listen");
+        assert!(!told.contains("0.0.0.0"), "{name}");
+    }
+}
+
+#[test]
 fn the_image_is_neither_root_nor_without_health() {
     let dockerfile = read("Dockerfile");
     let (_, last) = dockerfile.rsplit_once("\nFROM ").unwrap();
