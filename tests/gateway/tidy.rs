@@ -220,7 +220,7 @@ fn stages_do_not_import_one_another() {
     assert_eq!(found(stage_import, admit, "use super::recall::Found;"), 1);
     assert_eq!(found(stage_import, admit, "crate::path::forward::forward(call)"), 1);
     assert_eq!(found(stage_import, admit, "use super::routes; // super::admit::x"), 0);
-    assert_eq!(found(stage_import, "gateway/server/src/path/mod.rs", "super::recall::x"), 0);
+    assert_eq!(found(stage_import, "gateway/server/src/path.rs", "self::recall::x"), 0);
     check(stage_import);
 }
 
