@@ -8,7 +8,7 @@ use std::process::Command;
 
 use sumun_tests::binary_path;
 
-use crate::tidy::{File, files, root};
+use crate::tidy::{File, STAGES, files, root};
 
 /// The documents of the repository.
 fn documents() -> Vec<File> {
@@ -181,5 +181,25 @@ fn the_code_map_shows_every_room_and_none_that_is_not_there() {
         for word in shown.iter().filter(is_room) {
             assert!(leads_somewhere(word, &inside), "{place}: `{word}` is not there");
         }
+    }
+}
+
+/// The stages as a document draws them, one after the other in a line.
+fn drawn(markdown: &str) -> Vec<&str> {
+    let is_path = |line: &&str| ["listen", "▶", "settle"].iter().all(|word| line.contains(word));
+    let line = markdown.lines().find(is_path).unwrap();
+    let stages = line.split('▶').map(|stage| stage.trim_matches([' ', '─']));
+    // Callers stand before the first, services behind the last.
+    stages.filter(|name| !["callers", "services"].contains(name)).collect()
+}
+
+#[test]
+fn the_path_is_drawn_as_it_is() {
+    let stages = ["listen"].into_iter().chain(STAGES).collect::<Vec<_>>();
+    assert_eq!(drawn(&document("ARCHITECTURE.md")), stages);
+    assert_eq!(drawn(&document("README.md")), stages);
+    let path = root().join("gateway/server/src/path");
+    for stage in STAGES {
+        assert!(path.join(format!("{stage}.rs")).exists(), "{stage} has no file");
     }
 }

@@ -17,7 +17,7 @@ const MADE: [&str; 6] = [".git", ".sumun", "dist", "node_modules", "target", "__
 const LINES_MAX: usize = 500;
 
 /// Stages of the request path, in their order.
-const STAGES: [&str; 8] =
+pub(crate) const STAGES: [&str; 8] =
     ["open", "route", "recall", "admit", "reserve", "forward", "remember", "settle"];
 
 /// Trees that policy and engine must not have: they wait, do IO, or observe.
