@@ -4,7 +4,7 @@ import { HEIGHT, kept as keptOf, minute, spark, Trail, TRAIL_S, WIDTH } from "./
 
 const AT_S = 1_700_000_000;
 const tell = (trail: Trail, at_s: number, rate: number, refused = 0) => trail.add(at_s * 1_000, [route("a", { rate, refused: { rps_over: refused } })]);
-const kept = (calls: (number | null)[], refused = calls.map(() => 0), at_s = AT_S) => ({ at_unix_ms: at_s * 1_000, every_s: 1, to_unix_s: at_s, routes: { a: { calls, refused } } });
+const kept = (calls: (number | null)[], refused: (number | null)[] = calls.map(() => 0), at_s = AT_S) => ({ at_unix_ms: at_s * 1_000, every_s: 1, to_unix_s: at_s, routes: { a: { calls, refused } } });
 
 it("goes on where the kept seconds end", () => {
   const trail = new Trail();
