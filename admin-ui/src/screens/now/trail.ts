@@ -121,7 +121,9 @@ export function spark(marks: Mark[], { to_s, span_s, every_s }: Extent): Spark {
   let last_s: number | null = null;
   for (const { at_s, calls } of shown) {
     if (calls === null) continue;
-    line += `${last_s !== null && at_s - last_s <= Math.max(GAP_S_MAX, every_s) ? "L" : "M"}${x(at_s)} ${y(calls)}`;
+    const follows = last_s !== null && at_s - last_s <= Math.max(GAP_S_MAX, every_s);
+    // A point alone is a dot: a line of no length with round ends.
+    line += follows ? `L${x(at_s)} ${y(calls)}` : `M${x(at_s)} ${y(calls)}h0`;
     last_s = at_s;
   }
   // Drawn like the calls: a needle over the line would say that more were refused than called.
