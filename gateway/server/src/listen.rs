@@ -51,7 +51,12 @@ const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     \"status\":503,\"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
 
 /// Binds one listening socket per worker. Port 0: the first socket picks, the others follow.
+///
+/// # Errors
+/// Also where another process of the same user listens there with `SO_REUSEPORT`, as a second gateway
+/// does: the kernel would give it a share of the connections, and nobody would be told.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
+    drop(exclusive(address)?);
     let mut bound = address;
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
@@ -63,13 +68,25 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>>
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+    let socket = unbound(address)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// A socket that shares its address with nobody who listens.
+fn exclusive(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    Ok(socket)
 }
 
 /// Accepts until the drain stops it, then once more for what the kernel already holds.
@@ -206,29 +223,4 @@ impl Drop for Counted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{OVER_THE_BOUND, serve};
-    use crate::core::Core;
-
-    /// What a function's future takes, bytes.
-    fn future_bytes<F: Future>(
-        _: impl Fn(std::rc::Rc<Core>, tokio::net::TcpStream, std::net::SocketAddr) -> F,
-    ) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_connection_that_idles_has_a_small_task() {
-        let bytes = future_bytes(serve);
-        assert!(bytes <= 1024, "{bytes}");
-    }
-
-    #[test]
-    fn what_a_client_over_the_bound_gets_is_whole() {
-        let text = str::from_utf8(OVER_THE_BOUND).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["code"], "gateway_overloaded");
-    }
-}
+mod tests;
