@@ -1,6 +1,22 @@
 use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::rc::Rc;
 
-use super::{OVER_THE_BOUND, bind};
+use tokio::net::TcpStream;
+
+use super::{OVER_THE_BOUND, bind, serve};
+use crate::core::Core;
+
+/// What a function's future takes, bytes.
+fn future_bytes<F: Future>(_: impl Fn(Rc<Core>, TcpStream, SocketAddr) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn a_connection_that_idles_has_a_small_task() {
+    let bytes = future_bytes(serve);
+    assert!(bytes <= 1024, "{bytes}");
+}
 
 #[test]
 fn what_a_client_over_the_bound_gets_is_whole() {
