@@ -12,7 +12,8 @@ use crate::tidy::{File, STAGES, files, root};
 
 /// The documents of the repository.
 fn documents() -> Vec<File> {
-    let documents: Vec<_> = files().into_iter().filter(|file| file.path.ends_with(".md")).collect();
+    let documents: Vec<_> =
+        files().into_iter().filter(|file| file.has_extension(&["md"])).collect();
     assert!(documents.len() >= 6, "the documents are gone");
     documents
 }
@@ -90,7 +91,10 @@ fn every_flag_that_is_named_exists() {
         .collect();
     assert!(flags.len() >= 5, "the flags are not read: {flags:?}");
     for flag in flags {
-        assert!(known.contains(&format!("{flag} ")) || known.contains(&format!("{flag}\n")), "{flag}");
+        assert!(
+            known.contains(&format!("{flag} ")) || known.contains(&format!("{flag}\n")),
+            "{flag}"
+        );
     }
 }
 

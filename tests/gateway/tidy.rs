@@ -78,7 +78,7 @@ fn each_line(file: &File, message: &str, offends: impl Fn(&str) -> bool) -> Vec<
 }
 
 impl File {
-    fn has_extension(&self, extensions: &[&str]) -> bool {
+    pub(crate) fn has_extension(&self, extensions: &[&str]) -> bool {
         self.path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
     }
 

@@ -8,6 +8,8 @@ const en = {
   cancel: "Cancel",
   reason: "Why",
   reasonHint: "kept in the history",
+  waiting: (file: string, when: string) => `${file} becomes again what it was at ${when}.`,
+  keep: "Keep the change",
   menu: "Screens",
   screens: {
     now: "Now",

@@ -10,6 +10,8 @@ const ko: Texts = {
   cancel: "취소",
   reason: "이유",
   reasonHint: "이력에 남습니다",
+  waiting: (file, when) => `${file}은 ${when}에 이전 내용으로 돌아갑니다.`,
+  keep: "변경 유지",
   menu: "화면",
   screens: {
     now: "현황",

@@ -1,20 +1,9 @@
-//! Dates of the civil calendar: for logs, and for the `Date` field of answers.
+//! Dates as they are written: for logs, and for the `Date` field of answers.
 
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Year, month, day of a day since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms", `civil_from_days`): years are counted from March, so that the leap day comes last.
-pub(crate) fn civil(day: u64) -> (u64, u64, u64) {
-    let shifted = day + 719_468; // days from 0000-03-01
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
+use sumun_engine::freshness::date::civil;
 
 /// RFC 3339, UTC, to the second. A time before 1970 is 1970.
 pub(crate) fn rfc3339(time: SystemTime) -> String {

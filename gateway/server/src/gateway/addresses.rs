@@ -40,7 +40,9 @@ impl Addresses {
         let text = serde_json::json!({ "listen": self.listen, "admin": self.admin }).to_string();
         files::make_folder(state)
             .and_then(|()| files::replace(state, FILE, text.as_bytes(), Access::AsBefore))
-            .with_context(|| format!("can't write {FILE} into {} (setting `state`)", state.display()))
+            .with_context(|| {
+                format!("can't write {FILE} into {} (setting `state`)", state.display())
+            })
     }
 
     /// Prints them, and the login link where a token was made just now.

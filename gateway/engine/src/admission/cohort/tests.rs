@@ -25,9 +25,7 @@ fn the_next_hour_draws_another_order() {
 #[test]
 fn callers_stand_below_within_or_above_and_strangers_within() {
     let of = |standing_wanted, share| {
-        (0..1_000)
-            .filter(|c| standing(Some(*c), share, 0.05, at_ms(0)) == standing_wanted)
-            .count()
+        (0..1_000).filter(|c| standing(Some(*c), share, 0.05, at_ms(0)) == standing_wanted).count()
     };
     assert!((200..300).contains(&of(Standing::Below, 0.3)));
     assert!((70..130).contains(&of(Standing::Within, 0.3)));
