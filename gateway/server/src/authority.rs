@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 /// Whom the client asks for: `Host`, `:authority` or the authority of an absolute target.
+#[derive(Clone, Debug)]
 pub struct Authority {
     value: HeaderValue,
     host_len: usize,

@@ -6,6 +6,9 @@
 
 pub mod connection;
 pub mod early;
+mod guard;
+mod http1;
+mod http2;
 mod serve;
 pub mod streams;
 pub mod tls;
@@ -24,6 +27,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use self::transport::Transport;
 pub use self::wire::REFUSED_PATH;
@@ -121,11 +125,12 @@ fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     let core = Rc::clone(core);
     match Counted::new(&core.shared.connections, core.shared.connections_max) {
         Some(counted) => {
-            core.connections.clone().spawn_local(async move {
-                let _counted = counted;
+            let open = (counted, core.connections.token());
+            tokio::task::spawn_local(async move {
+                let _open = open;
                 // Small answers go out at once; hyper batches head and body itself.
                 let _ = stream.set_nodelay(true);
-                shake_hands(core, stream, peer).await;
+                serve(core, stream, peer).await;
             });
         }
         // Within TLS nothing can be said before a handshake, which is what there is no room for.
@@ -141,19 +146,34 @@ fn refuse(stream: &TcpStream) {
     let _ = stream.try_read(&mut [0; 4096]);
 }
 
-async fn shake_hands(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
-    let Some(acceptor) = core.shared.tls.clone() else {
-        return serve::serve(core, Transport::Plain(stream), peer, None).await;
+/// Serves one client to its end.
+async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let (transport, h2) = match core.shared.tls.clone() {
+        None => (Transport::Plain(stream), None),
+        // Boxed: a room that an open connection need not have.
+        Some(acceptor) => match Box::pin(shake_hands(&core, acceptor, stream)).await {
+            Some((transport, h2)) => (transport, Some(h2)),
+            None => return,
+        },
     };
-    let limit = core.shared.settings.limits.header_time;
+    serve::serve(core, transport, peer, h2).await;
+}
+
+/// The TLS handshake, and whether HTTP/2 was chosen in it; `None` where it fails or takes too long.
+async fn shake_hands(
+    core: &Core,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+) -> Option<(Transport, bool)> {
     let shaking = async {
         let mut stream = acceptor.accept(stream).await?;
         stream.flush().await?;
         io::Result::Ok(stream)
     };
-    let Some(Ok(stream)) = core.deadlines.within(limit, shaking).await else { return };
+    let stream =
+        core.deadlines.within(core.shared.settings.limits.header_time, shaking).await?.ok()?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve::serve(core, Transport::Tls(Box::new(stream.into())), peer, Some(h2)).await;
+    Some((Transport::Tls(Box::new(stream.into())), h2))
 }
 
 /// One connection in the bound; dropping it makes room.
@@ -187,7 +207,21 @@ impl Drop for Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::OVER_THE_BOUND;
+    use super::{OVER_THE_BOUND, serve};
+    use crate::core::Core;
+
+    /// What a function's future takes, bytes.
+    fn future_bytes<F: Future>(
+        _: impl Fn(std::rc::Rc<Core>, tokio::net::TcpStream, std::net::SocketAddr) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_that_idles_has_a_small_task() {
+        let bytes = future_bytes(serve);
+        assert!(bytes <= 1024, "{bytes}");
+    }
 
     #[test]
     fn what_a_client_over_the_bound_gets_is_whole() {
