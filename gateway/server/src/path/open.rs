@@ -9,17 +9,17 @@ use std::rc::Rc;
 use http::header::{self, HOST, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Version, request};
-use hyper::body::Incoming;
 
 use super::call::{Call, Opened};
 use crate::authority::Authority;
 use crate::headers::{self, Present};
 use crate::listen::REFUSED_PATH;
 use crate::listen::connection::Unreadable;
+use crate::listen::upload::Upload;
 use crate::refusal::{Code, Refusal};
 
 /// Checks and normalises.
-pub fn open(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Opened, Refusal> {
+pub fn open(call: &mut Call, request: Request<Option<Upload>>) -> Result<Opened, Refusal> {
     let (mut head, body) = request.into_parts();
     if let Some(why) = call.connection.refused.get()
         && head.uri.path() == REFUSED_PATH
