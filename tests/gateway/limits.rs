@@ -154,6 +154,44 @@ async fn point_08_a_stream_that_is_not_read_is_reset_and_frees_its_call() {
     assert_eq!(client.get("/small").await.status, 200);
 }
 
+/// What is there at once waits for its client as long as what streams, and no longer.
+#[tokio::test]
+async fn point_08_a_stored_answer_that_is_not_read_is_reset_too() {
+    let body = "x".repeat(500_000);
+    let upstream = Upstream::start(move |_| {
+        Reply::with(200, &[("cache-control", "max-age=600"), ("etag", "\"1\"")], &body)
+    })
+    .await;
+    let sumun = Sumun::with()
+        .policy("policy.yaml", &policies::to_with(&upstream.url(), "cache: {}"))
+        .settings("limits: { idle: 1s }\n")
+        .start()
+        .await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(16 * 1024).initial_connection_window_size(1024 * 1024);
+    let client = H2Client::connect_with(sumun.address(), &builder).await;
+    assert_eq!(sumun.get("/large").await.body.len(), 500_000);
+    assert_eq!(sumun.call("GET", "/large", &[], b"").await.body.len(), 500_000);
+    assert_eq!(upstream.request_count(), 1, "it is stored");
+    let opened = client.open(H2Client::request("GET", "/large", &[]), true).await;
+    let answer = opened.expect("a stream").0.await.expect("a head");
+    assert_eq!(answer.status(), 200);
+    let mut body = answer.into_body();
+    // Nothing is given back: the window stays shut.
+    let ended = async {
+        loop {
+            match body.data().await {
+                Some(Ok(_)) => {}
+                other => return other.map(|data| data.expect_err("a cut answer").is_reset()),
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(5), ended).await;
+    assert_eq!(ended.expect("the stream is reset in time"), Some(true));
+    assert_eq!(upstream.request_count(), 1, "it was the stored one");
+    sumun.idle(DEADLINE).await;
+}
+
 #[tokio::test]
 async fn point_08_slow_clients_do_not_slow_others() {
     let (_upstream, sumun) = limited("header_time: 5s").await;
