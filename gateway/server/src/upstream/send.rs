@@ -165,6 +165,7 @@ impl Inbound {
                 self.progress.finished.set(true);
                 let mut trailers = frame.into_trailers().unwrap_or_default();
                 headers::clean_trailers(&mut trailers);
+                headers::drop_aliases(&mut trailers);
                 Ok(Frame::trailers(trailers))
             }
         }
