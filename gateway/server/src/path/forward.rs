@@ -86,7 +86,12 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     }
     forwarded_family(call, &mut head, authority.value());
     head.headers.insert(SUMUN_CLASS, class::told(call.settlement.record.class));
-    let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
+    let [old, usual, h2] = &call.core.via;
+    let via = match head.version {
+        Version::HTTP_10 => old,
+        Version::HTTP_2 => h2,
+        _ => usual,
+    };
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
     if call.present.has(Present::TRACESTATE) && call.settlement.record.trace.parent_id.is_none() {
@@ -96,6 +101,10 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     if websocket && plan.route.policy.websocket {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    // What concerns one connection is made anew for the next one (RFC 9110 §10.1.4).
+    if call.present.has(Present::HOP_BY_HOP) && head.headers.contains_key(header::TE) {
+        head.headers.append(header::CONNECTION, HeaderValue::from_static("te"));
     }
     head.extensions.clear();
     Request::from_parts(head, body)
