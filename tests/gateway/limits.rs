@@ -250,13 +250,16 @@ async fn point_13_running_out_of_descriptors_neither_spins_nor_stays() {
     let spent = sumun.cpu_ticks() - before;
     assert!(spent < 50, "{spent} of 100 ticks spent doing nothing");
     drop(held);
-    let served = eventually("served again", Duration::from_secs(3), async || {
+    eventually("served again", Duration::from_secs(3), async || {
         let Ok(mut client) = Client::try_connect(sumun.address()).await else {
             return Err("refused".to_owned());
         };
         client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        client.response().await.map_err(|why| format!("{why:?}"))
+        // Until it has seen the others go, there is still no room: a 503.
+        match client.response().await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     })
     .await;
-    assert_eq!(served.status, 200, "{served}");
 }
