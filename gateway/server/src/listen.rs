@@ -15,6 +15,7 @@ pub mod tls;
 pub mod transport;
 pub mod tunnel;
 pub mod turnstile;
+pub mod upload;
 mod wire;
 
 use std::io;

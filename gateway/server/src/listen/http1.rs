@@ -19,6 +19,7 @@ use super::guard::Guard;
 use super::serve::{Service, leave};
 use super::transport::Transport;
 use super::tunnel;
+use super::upload::Rest;
 use super::wire::SharedWire;
 use crate::core::Core;
 
@@ -60,7 +61,12 @@ pub async fn serve(
             let hyper = hyper.get_or_insert_with(|| Box::new(begin(core, &wire, &calls)));
             match hyper.poll_without_shutdown(cx) {
                 Poll::Pending if wire.rests() => {}
-                polled => return polled.map(Some),
+                polled => {
+                    if polled.is_pending() {
+                        Rest::read_on(connection, &core.deadlines, cx);
+                    }
+                    return polled.map(Some);
+                }
             }
         }
     })

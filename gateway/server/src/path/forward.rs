@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Version, request};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri, Version, request};
 use sumun_engine::{Endpoint, Moment};
+use sumun_policy::policy::CacheKey;
 
 use super::call::{Call, Opened};
 use crate::body::Body;
@@ -19,6 +21,7 @@ use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
 use crate::sense::orca;
+use crate::store::without_dropped;
 use crate::telemetry::record::{ATTEMPTS_MAX, Attempt};
 use crate::upstream::{Answer, Exchange, Failed, Progress, RequestBody};
 
@@ -74,6 +77,7 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     );
     let keyed = plan.route.policy.cache.as_ref().filter(|_| storable).map(|rules| &rules.key);
     if let Some(keyed) = keyed {
+        leave_dropped(&mut head, keyed);
         Rc::make_mut(&mut authority)
             .normalise(front.as_ref().map_or(call.connection.tls, |front| front.tls));
         if call.trusts_peer() {
@@ -82,7 +86,12 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     }
     forwarded_family(call, &mut head, authority.value());
     head.headers.insert(SUMUN_CLASS, class::told(call.settlement.record.class));
-    let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
+    let [old, usual, h2] = &call.core.via;
+    let via = match head.version {
+        Version::HTTP_10 => old,
+        Version::HTTP_2 => h2,
+        _ => usual,
+    };
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
     if call.present.has(Present::TRACESTATE) && call.settlement.record.trace.parent_id.is_none() {
@@ -93,8 +102,22 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
+    // What concerns one connection is made anew for the next one (RFC 9110 §10.1.4).
+    if call.present.has(Present::HOP_BY_HOP) && head.headers.contains_key(header::TE) {
+        head.headers.append(header::CONNECTION, HeaderValue::from_static("te"));
+    }
     head.extensions.clear();
     Request::from_parts(head, body)
+}
+
+/// A parameter outside the key must not decide what is stored under it.
+fn leave_dropped(head: &mut request::Parts, keyed: &CacheKey) {
+    let asked = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if let Some(left) = without_dropped(asked, keyed) {
+        let left =
+            PathAndQuery::try_from(left).expect("a valid target without some parameters is one");
+        head.uri = Uri::from(left);
+    }
 }
 
 /// `X-Forwarded-*` made anew as a whole; what came in counts only from trusted proxies.

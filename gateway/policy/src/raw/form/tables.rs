@@ -448,14 +448,20 @@ const CACHE_KEY: Form = Form {
 const CACHE_QUERY: Form = Form {
     title: "cache_query",
     noun: "`query`",
-    about: "How the query belongs to a route's cache key. What is forwarded stays as it came.",
+    about: "How the query belongs to a route's cache key.",
     exactly_one: &[],
     keys: &[
         Key::new(
             "drop",
             Texts { of: PARAMETER, min: 0, max: 64 },
-            "Parameters that are left out of the key.",
+            "Parameters that are left out of the key. A call whose answer may be stored is forwarded without \
+             them, since what the key does not hold must not decide what others get.",
         ),
-        Key::new("sort", Truth, "Whether the order of parameters is ignored.").or("false"),
+        Key::new(
+            "sort",
+            Truth,
+            "Whether the key ignores the order of parameters; they are forwarded as they came.",
+        )
+        .or("false"),
     ],
 };

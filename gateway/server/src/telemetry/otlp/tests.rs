@@ -23,10 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Telemetry under these variables, with its runtime.
 fn telemetry(variables: &[(&str, &str)]) -> (Arc<Telemetry>, Runtime) {
-    telemetry_by(variables, tls_connector().unwrap())
+    telemetry_by(variables, &tls_connector().unwrap())
 }
 
-fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry>, Runtime) {
+fn telemetry_by(variables: &[(&str, &str)], tls: &TlsConnector) -> (Arc<Telemetry>, Runtime) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let find = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted);
@@ -38,7 +38,7 @@ fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry
         otel,
         clock: Clock::start(),
     };
-    (Telemetry::build(settings, &tls, runtime.handle()).unwrap(), runtime)
+    (Telemetry::build(settings, tls, runtime.handle()).unwrap(), runtime)
 }
 
 /// Settles a forwarded call in a trace of its own and a refused one; gives the trace ids.
@@ -60,7 +60,7 @@ fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: TlsCo
         ("OTEL_TRACES_SAMPLER", "always_on"),
         ("OTEL_SERVICE_NAME", &format!("gate-{}", protocol.replace('/', "-"))),
     ];
-    let (telemetry, runtime) = telemetry_by(&variables, tls);
+    let (telemetry, runtime) = telemetry_by(&variables, &tls);
     let [forwarded, shed] = settle_two(&telemetry);
     runtime.block_on(telemetry.flush(PATIENCE));
     let service = format!("gate-{}", protocol.replace('/', "-"));
