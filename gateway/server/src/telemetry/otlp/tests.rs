@@ -23,10 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Telemetry under these variables, with its runtime.
 fn telemetry(variables: &[(&str, &str)]) -> (Arc<Telemetry>, Runtime) {
-    telemetry_by(variables, tls_connector().unwrap())
+    telemetry_by(variables, &tls_connector().unwrap())
 }
 
-fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry>, Runtime) {
+fn telemetry_by(variables: &[(&str, &str)], tls: &TlsConnector) -> (Arc<Telemetry>, Runtime) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let find = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted);
@@ -38,7 +38,7 @@ fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry
         otel,
         clock: Clock::start(),
     };
-    (Telemetry::build(settings, &tls, runtime.handle()).unwrap(), runtime)
+    (Telemetry::build(settings, tls, runtime.handle()).unwrap(), runtime)
 }
 
 /// Settles a forwarded call in a trace of its own and a refused one; gives the trace ids.
@@ -53,7 +53,7 @@ fn settle_two(telemetry: &Arc<Telemetry>) -> [String; 2] {
 }
 
 /// What a receiver must have got of [`settle_two`], whatever the protocol.
-fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: TlsConnector) {
+fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: &TlsConnector) {
     let variables = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
@@ -104,7 +104,7 @@ impl Gauges for Nothing {
 fn spans_arrive_at_a_real_receiver_by_grpc() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.grpc_port);
-    assert_spans_arrive(&rotel, "grpc", &endpoint, tls_connector().unwrap());
+    assert_spans_arrive(&rotel, "grpc", &endpoint, &tls_connector().unwrap());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn spans_arrive_at_a_real_receiver_by_http() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.http_port);
     for protocol in ["http/protobuf", "http/json"] {
-        assert_spans_arrive(&rotel, protocol, &endpoint, tls_connector().unwrap());
+        assert_spans_arrive(&rotel, protocol, &endpoint, &tls_connector().unwrap());
     }
 }
 
@@ -122,7 +122,7 @@ fn spans_arrive_over_tls_and_only_under_a_known_authority() {
     let front = tls::Front::start();
     for (protocol, port) in [("grpc", rotel.grpc_port), ("http/protobuf", rotel.http_port)] {
         let endpoint = format!("https://127.0.0.1:{}", front.before(port));
-        assert_spans_arrive(&rotel, protocol, &endpoint, front.connector());
+        assert_spans_arrive(&rotel, protocol, &endpoint, &front.connector());
 
         // The system's authorities don't know the one of this test.
         let (telemetry, runtime) = telemetry(&[
