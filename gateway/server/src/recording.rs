@@ -8,7 +8,8 @@
 //! name where that is no secret), times, and what was decided.
 //!
 //! Bounds: `recording.bytes` altogether, three fifths for calls; [`POLICIES_MAX`] revisions and
-//! [`NAMES_MAX`] names beside; what is older than `recording.keep` is not shown. The oldest is forgotten first, and counted.
+//! [`NAMES_MAX`] names beside; what is older than `recording.keep` is not shown. The oldest is forgotten
+//! first, and counted.
 
 mod entry;
 mod ring;

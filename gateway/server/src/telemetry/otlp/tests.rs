@@ -53,14 +53,14 @@ fn settle_two(telemetry: &Arc<Telemetry>) -> [String; 2] {
 }
 
 /// What a receiver must have got of [`settle_two`], whatever the protocol.
-fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: TlsConnector) {
+fn assert_spans_arrive(rotel: &Rotel, protocol: &str, endpoint: &str, tls: &TlsConnector) {
     let variables = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_TRACES_SAMPLER", "always_on"),
         ("OTEL_SERVICE_NAME", &format!("gate-{}", protocol.replace('/', "-"))),
     ];
-    let (telemetry, runtime) = telemetry_by(&variables, &tls);
+    let (telemetry, runtime) = telemetry_by(&variables, tls);
     let [forwarded, shed] = settle_two(&telemetry);
     runtime.block_on(telemetry.flush(PATIENCE));
     let service = format!("gate-{}", protocol.replace('/', "-"));
@@ -104,7 +104,7 @@ impl Gauges for Nothing {
 fn spans_arrive_at_a_real_receiver_by_grpc() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.grpc_port);
-    assert_spans_arrive(&rotel, "grpc", &endpoint, tls_connector().unwrap());
+    assert_spans_arrive(&rotel, "grpc", &endpoint, &tls_connector().unwrap());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn spans_arrive_at_a_real_receiver_by_http() {
     let rotel = Rotel::start();
     let endpoint = format!("http://127.0.0.1:{}", rotel.http_port);
     for protocol in ["http/protobuf", "http/json"] {
-        assert_spans_arrive(&rotel, protocol, &endpoint, tls_connector().unwrap());
+        assert_spans_arrive(&rotel, protocol, &endpoint, &tls_connector().unwrap());
     }
 }
 
@@ -122,7 +122,7 @@ fn spans_arrive_over_tls_and_only_under_a_known_authority() {
     let front = tls::Front::start();
     for (protocol, port) in [("grpc", rotel.grpc_port), ("http/protobuf", rotel.http_port)] {
         let endpoint = format!("https://127.0.0.1:{}", front.before(port));
-        assert_spans_arrive(&rotel, protocol, &endpoint, front.connector());
+        assert_spans_arrive(&rotel, protocol, &endpoint, &front.connector());
 
         // The system's authorities don't know the one of this test.
         let (telemetry, runtime) = telemetry(&[
