@@ -33,7 +33,7 @@ use sumun::telemetry::otlp::settings::OtelSettings;
 use sumun::telemetry::record::{Attempt, CallRecord, Trace};
 use sumun::telemetry::traceparent::Parent;
 use sumun::telemetry::{CoreTelemetry, Telemetry, TelemetrySettings};
-use sumun::upstream::Pools;
+use sumun::upstream::{Pools, tls_connector};
 use sumun_engine::rate::{Bucket, Rate};
 use sumun_engine::replay::{self, Left, Under, Verdict, play};
 use sumun_engine::{Live, Moment, Route, Snapshot};
@@ -163,7 +163,7 @@ fn telemetry(otel: OtelSettings, runtime: &Runtime) -> Arc<Telemetry> {
         otel,
         clock: Clock::start(),
     };
-    Telemetry::build(settings, runtime.handle()).unwrap()
+    Telemetry::build(settings, &tls_connector().unwrap(), runtime.handle()).unwrap()
 }
 
 /// A worker's end of telemetry, and the limited route as that worker sees it.
@@ -378,33 +378,18 @@ fn forwarded(plan: &RoutePlan) -> CallRecord {
         status: 200,
         failed: None,
     };
+    let path = PathAndQuery::from_static("/pass/1k");
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let record = CallRecord {
         route: Some(Rc::clone(&plan.called)),
-        trace: trace(),
-        started_ns,
         head_ns: started_ns + 450_000,
         ended_ns: started_ns + 500_000,
-        method: Method::GET,
-        path: PathAndQuery::from_static("/pass/1k"),
-        version: Version::HTTP_11,
-        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         status: 200,
         class: Class::Default,
-        class_asked: None,
-        caller: None,
-        refusal: None,
-        retry_after_ms: 0,
-        shed: None,
-        shadow: None,
-        cache: None,
-        cache_fwd: None,
-        cache_detail: None,
         attempts: [Some(attempt), None],
-        request_bytes: 0,
         response_bytes: 1024,
         complete: true,
-        background: false,
-        revision: 1,
+        ..CallRecord::begin(trace(), started_ns, Method::GET, path, Version::HTTP_11, peer, 1)
     };
     assert_eq!(Duration::from_nanos(record.ended_ns - record.started_ns).as_micros(), 500);
     record

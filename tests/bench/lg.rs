@@ -4,28 +4,14 @@
 //! prints one line of JSON. 2xx and 3xx count as ok, 429 and 503 as refused, anything else as other;
 //! latencies (microseconds) are of ok answers only. A connection that dies is made anew and counted.
 
+mod epoll;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// `struct epoll_event` of x86-64; packed there and only there.
-#[cfg_attr(target_arch = "x86_64", repr(C, packed))]
-#[cfg_attr(not(target_arch = "x86_64"), repr(C))]
-#[derive(Clone, Copy)]
-struct Event {
-    events: u32,
-    data: u64,
-}
-
-const EPOLLIN: u32 = 1;
-const EPOLL_CTL_ADD: i32 = 1;
-
-extern "C" {
-    fn epoll_create1(flags: i32) -> i32;
-    fn epoll_ctl(epoll: i32, op: i32, fd: i32, event: *mut Event) -> i32;
-    fn epoll_wait(epoll: i32, events: *mut Event, max: i32, timeout_ms: i32) -> i32;
-}
+use epoll::{epoll_create1, epoll_ctl, epoll_wait, Event, EPOLLIN, EPOLL_CTL_ADD};
 
 struct Connection {
     stream: TcpStream,

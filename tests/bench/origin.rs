@@ -7,31 +7,18 @@
 //! it a receiver of OTLP. `/__count` tells the number of GETs and of body bytes so far: it proves
 //! what was a cache hit or a refusal, and that spans arrived.
 
+mod epoll;
+
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// `struct epoll_event` of x86-64; packed there and only there.
-#[cfg_attr(target_arch = "x86_64", repr(C, packed))]
-#[cfg_attr(not(target_arch = "x86_64"), repr(C))]
-#[derive(Clone, Copy)]
-struct Event {
-    events: u32,
-    data: u64,
-}
+use epoll::{epoll_create1, epoll_ctl, epoll_wait, Event, EPOLLIN, EPOLL_CTL_ADD};
 
-const EPOLLIN: u32 = 1;
 const EPOLLOUT: u32 = 4;
-const EPOLL_CTL_ADD: i32 = 1;
 const EPOLL_CTL_MOD: i32 = 3;
-
-extern "C" {
-    fn epoll_create1(flags: i32) -> i32;
-    fn epoll_ctl(epoll: i32, op: i32, fd: i32, event: *mut Event) -> i32;
-    fn epoll_wait(epoll: i32, events: *mut Event, max: i32, timeout_ms: i32) -> i32;
-}
 
 /// How late answers under `/herd/` come.
 const LATE: Duration = Duration::from_millis(300);

@@ -7,7 +7,7 @@
 //! Bounds: every number of seconds is capped at 2³¹ (RFC 9111 §1.2.2); nothing here grows but with
 //! the header block it reads, which the listener and the upstream connection bound.
 
-mod date;
+pub mod date;
 mod directives;
 mod groups;
 mod head;

@@ -20,8 +20,6 @@ const en = {
   text: "Texts",
   added: "new file",
   removed: "removed",
-  waiting: (file: string, when: string) => `${file} becomes again what it was at ${when}.`,
-  keep: "Keep the change",
 };
 
 export type HistoryTexts = typeof en;
@@ -46,8 +44,6 @@ const ko: HistoryTexts = {
   text: "원문",
   added: "새 파일",
   removed: "삭제됨",
-  waiting: (file, when) => `${file}은 ${when}에 이전 내용으로 돌아갑니다.`,
-  keep: "변경 유지",
 };
 
 export const texts = { en, ko };

@@ -1,4 +1,5 @@
-//! HTTP dates (RFC 9110 §5.6.7): the one format that is written and the two that are only read.
+//! HTTP dates (RFC 9110 §5.6.7): the one format that is written and the two that are only read; and the
+//! calendar beneath them.
 //!
 //! Case is ignored (RFC 9111 §4.2); a zone other than `GMT`, another format or a day that no calendar
 //! has is no date. The name of the weekday has to be one; whether it is the right one says nothing
@@ -115,8 +116,9 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
     year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468
 }
 
-/// Year, month and day of a number of days since 1970: the inverse of [`days`].
-fn civil(days_since: u64) -> (u64, u64, u64) {
+/// Year, month and day of a number of days since 1970 (Howard Hinnant, "chrono-Compatible Low-Level
+/// Date Algorithms", `civil_from_days`).
+pub fn civil(days_since: u64) -> (u64, u64, u64) {
     let shifted = days_since + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Version, request};
 use sumun_engine::time::Moment;
-use sumun_policy::policy::Class;
 
 use super::settle::Settlement;
 use crate::authority::Authority;
@@ -103,38 +102,16 @@ impl Call {
                     .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc")),
             h2: request.version() == Version::HTTP_2,
         };
-        let record = CallRecord {
-            route: None,
-            trace: core.telemetry.begin_in(parent),
-            started_ns: now.nanos(),
-            head_ns: 0,
-            ended_ns: 0,
-            method: request.method().clone(),
-            path: request
-                .uri()
-                .path_and_query()
-                .cloned()
-                .unwrap_or_else(|| PathAndQuery::from_static("/")),
-            version: request.version(),
-            peer: connection.peer.ip(),
-            status: 0,
-            class: Class::default(),
-            class_asked: None,
-            caller: None,
-            refusal: None,
-            retry_after_ms: 0,
-            shed: None,
-            shadow: None,
-            cache: None,
-            cache_fwd: None,
-            cache_detail: None,
-            attempts: [None, None],
-            request_bytes: 0,
-            response_bytes: 0,
-            complete: false,
-            background: false,
-            revision: plan.revision(),
-        };
+        let path = request.uri().path_and_query().cloned();
+        let record = CallRecord::begin(
+            core.telemetry.begin_in(parent),
+            now.nanos(),
+            request.method().clone(),
+            path.unwrap_or_else(|| PathAndQuery::from_static("/")),
+            request.version(),
+            connection.peer.ip(),
+            plan.revision(),
+        );
         let settlement = Settlement::new(record, Rc::clone(&core), Rc::clone(&connection));
         Self {
             core,

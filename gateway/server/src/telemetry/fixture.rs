@@ -53,48 +53,32 @@ pub(super) fn called(meters: &Arc<RouteMeters>) -> Rc<CalledRoute> {
 
 /// A GET that was answered 200 after 12 ms.
 pub(super) fn call(route: Option<&Arc<RouteMeters>>) -> CallRecord {
+    let trace = Trace {
+        trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
+        span_id: 0x00f0_67aa_0ba9_02b7,
+        parent_id: None,
+        sampled: false,
+    };
+    let path = "/mail/list/7?page=2".parse().unwrap();
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let attempt = Attempt {
+        span_id: 0xabc,
+        endpoint: "127.0.0.1:9101".into(),
+        started_ns: 1001 * MS,
+        head_ns: 1010 * MS,
+        status: 200,
+        failed: None,
+    };
     CallRecord {
         route: route.map(called),
-        trace: Trace {
-            trace_id: 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736,
-            span_id: 0x00f0_67aa_0ba9_02b7,
-            parent_id: None,
-            sampled: false,
-        },
-        started_ns: 1000 * MS,
         head_ns: 1011 * MS,
         ended_ns: 1012 * MS,
-        method: Method::GET,
-        path: "/mail/list/7?page=2".parse().unwrap(),
-        version: Version::HTTP_11,
-        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         status: 200,
         class: Class::Batch,
-        class_asked: None,
-        caller: None,
-        refusal: None,
-        retry_after_ms: 0,
-        shed: None,
-        shadow: None,
-        cache: None,
-        cache_fwd: None,
-        cache_detail: None,
-        attempts: [
-            Some(Attempt {
-                span_id: 0xabc,
-                endpoint: "127.0.0.1:9101".into(),
-                started_ns: 1001 * MS,
-                head_ns: 1010 * MS,
-                status: 200,
-                failed: None,
-            }),
-            None,
-        ],
-        request_bytes: 0,
+        attempts: [Some(attempt), None],
         response_bytes: 1024,
         complete: true,
-        background: false,
-        revision: 7,
+        ..CallRecord::begin(trace, 1000 * MS, Method::GET, path, Version::HTTP_11, peer, 7)
     }
 }
 

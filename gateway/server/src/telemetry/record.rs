@@ -177,3 +177,48 @@ pub struct CallRecord {
     /// Policy revision that decided.
     pub revision: u64,
 }
+
+// === impl CallRecord ===
+
+impl CallRecord {
+    /// A call that has begun: how it was asked is known, and nothing of what becomes of it.
+    #[inline]
+    pub fn begin(
+        trace: Trace,
+        started_ns: u64,
+        method: Method,
+        path: PathAndQuery,
+        version: Version,
+        peer: IpAddr,
+        revision: u64,
+    ) -> Self {
+        Self {
+            route: None,
+            trace,
+            started_ns,
+            head_ns: 0,
+            ended_ns: 0,
+            method,
+            path,
+            version,
+            peer,
+            status: 0,
+            class: Class::default(),
+            class_asked: None,
+            caller: None,
+            refusal: None,
+            retry_after_ms: 0,
+            shed: None,
+            shadow: None,
+            cache: None,
+            cache_fwd: None,
+            cache_detail: None,
+            attempts: [None, None],
+            request_bytes: 0,
+            response_bytes: 0,
+            complete: false,
+            background: false,
+            revision,
+        }
+    }
+}

@@ -3,10 +3,11 @@
 //! What a client sends can't forge a line: JSON strings are escaped by RFC 8259, in the common
 //! format every control character, quote, backslash and byte above ASCII becomes `\xHH`.
 
+use sumun_engine::freshness::date::civil;
+
 use super::super::labels::cache_label;
 use super::super::record::CallRecord;
 use super::super::wall::Wall;
-use crate::date::civil;
 use crate::hex;
 
 /// Bytes kept of a path in a line; longer ones are cut.

@@ -1,7 +1,7 @@
 //! The request path.
 //!
-//! Each stage is one file with one verb; this is their only caller and the order of the `mod` lines
-//! is the order of a call. A stage returns `Result<_, Refusal>`; `?` is nearly the only branch.
+//! Each stage is one file with one verb, and this is their only caller: `decide` and `ask` below are
+//! the order of a call. A stage returns `Result<_, Refusal>`.
 //! The stages up to a call's admission never wait, so that what is refused or answered from the cache
 //! costs no future.
 

@@ -207,29 +207,4 @@ impl Drop for Counted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{OVER_THE_BOUND, serve};
-    use crate::core::Core;
-
-    /// What a function's future takes, bytes.
-    fn future_bytes<F: Future>(
-        _: impl Fn(std::rc::Rc<Core>, tokio::net::TcpStream, std::net::SocketAddr) -> F,
-    ) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_connection_that_idles_has_a_small_task() {
-        let bytes = future_bytes(serve);
-        assert!(bytes <= 1024, "{bytes}");
-    }
-
-    #[test]
-    fn what_a_client_over_the_bound_gets_is_whole() {
-        let text = str::from_utf8(OVER_THE_BOUND).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["code"], "gateway_overloaded");
-    }
-}
+mod tests;
