@@ -101,6 +101,8 @@ pub struct Core {
     text: Cell<Vec<u8>>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
+    /// Whether the drain is at its end: whoever has no answer yet is told so.
+    pub cut: Cell<bool>,
     plan: RefCell<Rc<CorePlan>>,
 }
 
@@ -132,6 +134,7 @@ impl Core {
             fields: RefCell::default(),
             text: Cell::default(),
             revalidations: Cell::new(0),
+            cut: Cell::new(false),
             plan,
         }
     }

@@ -136,12 +136,18 @@ async fn serve_h1(core: &Rc<Core>, connection: &Rc<Connection>, wire: Wire, call
     let mut hyper = builder.serve_connection(TokioIo::new(wire), calls);
     let mut guard = Guard::new(core, connection);
     let mut leaving = std::pin::pin!(leave(core));
+    let mut cut = std::pin::pin!(core.shared.drain.cut());
     let (mut left, mut asked) = (false, false);
     let served = poll_fn(|cx| {
+        let stopping = core.shared.drain.is_stopping();
+        // The end of the drain wakes this task, and the call under way says so to its client.
+        if stopping && !core.cut.get() && cut.as_mut().poll(cx).is_ready() {
+            core.cut.set(true);
+        }
         // Asked once, so that the drain wakes this task, and then when it has something to say: each
         // question takes a lock that all workers share. Not while a call is under way that hyper does
         // not know of: it would close at once, and its answer closes the connection anyway.
-        let ask = !left && (!asked || core.shared.drain.is_stopping()) && !early.is_under_way();
+        let ask = !left && (!asked || stopping) && !early.is_under_way();
         asked = true;
         if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
