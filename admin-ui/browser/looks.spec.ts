@@ -12,6 +12,7 @@ import { OUT } from "./stage/places";
 import { long, mail, tight } from "./stage/policies";
 import { SCREENS } from "./stage/screens";
 import { expect, test } from "./stage/test";
+import { until } from "./stage/until";
 import type { Upstream } from "./stage/upstream";
 
 /** Less of a layout shift is no jump: a figure at the right of its column that gains a digit begins further left. */
@@ -117,6 +118,20 @@ test("both texts beside each other where two changed a file", async ({ page, ups
   await look(page, "policies-conflict");
   await page.setViewportSize({ width: 375, height: 800 });
   await keep(page, "policies-conflict-narrow");
+});
+
+test("hours of every route", async ({ page, upstream, start, open }) => {
+  const gateway = await busy(start, upstream);
+  await until("figures of six hours", async () => {
+    const sparks = (await (await gateway.api("GET", "series/routes?span=6h")).json()) as { routes: Record<string, { calls: number[] }> };
+    return (sparks.routes["feed"]?.calls.length ?? 0) > 0;
+  });
+  await open(gateway, "/now?range=6h");
+  await expect(page.getByRole("row").filter({ hasText: "feed" }).getByRole("img")).toHaveAccessibleName(/refused\/s$/);
+  await page.getByRole("radio", { name: "6 h", exact: true }).focus();
+  await look(page, "now-hours");
+  await page.setViewportSize({ width: 375, height: 800 });
+  await keep(page, "now-hours-narrow");
 });
 
 test("the questions before a pause and before a purge", async ({ page, upstream, start, open }) => {

@@ -2,6 +2,7 @@
 
 import { mail, tight } from "./stage/policies";
 import { expect, test } from "./stage/test";
+import { until } from "./stage/until";
 
 test("a route is there as soon as its file is", async ({ page, upstream, start, open }) => {
   const gateway = await start();
@@ -48,4 +49,34 @@ test("a file with a problem is said where everybody looks, and the old policy ru
   expect((await gateway.call("/mail/read/1")).status).toBe(200);
   await page.getByRole("link", { name: "System" }).click();
   await expect(page.getByText(/^mail\.yaml:\d+:\d+$/)).toBeVisible();
+});
+
+test("hours and a day back are a key press away, and stay in the address", async ({ page, upstream, start, open }) => {
+  const gateway = await start({ policies: { "feed.yaml": tight(upstream.url) } });
+  await gateway.calls(9, "/feed/1");
+  // Ten seconds that have ended.
+  await until("the calls among those of six hours", async () => {
+    const sparks = (await (await gateway.api("GET", "series/routes?span=6h")).json()) as { routes: Record<string, { refused: number[] }> };
+    return sparks.routes["feed"]?.refused.some((refused) => refused > 0);
+  });
+  await open(gateway, "/now");
+  const line = page.getByRole("row").filter({ hasText: "feed" }).getByRole("img");
+  await expect(line).toHaveAccessibleName(/calls\/s, \d+ refused$/);
+  const chosen = (name: string) => page.getByRole("radio", { name, exact: true });
+  await expect(chosen("Live")).toBeChecked();
+  await chosen("Live").focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(chosen("6 h")).toBeFocused();
+  await expect(page.getByRole("columnheader", { name: "Last 6 hours" })).toBeVisible();
+  await expect(line).toHaveAccessibleName(/calls\/s, at most 0\.\d+ refused\/s$/);
+  await page.reload();
+  await expect(chosen("6 h")).toBeChecked();
+  await expect(line).toHaveAccessibleName(/refused\/s$/);
+  await chosen("6 h").focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("columnheader", { name: "Last 24 hours" })).toBeVisible();
+  await page.keyboard.press("ArrowRight");
+  await expect(chosen("Live")).toBeChecked();
+  await expect(page.getByRole("columnheader", { name: "Last minute" })).toBeVisible();
+  expect(new URL(page.url()).search).toBe("");
 });

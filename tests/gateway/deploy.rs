@@ -4,10 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers too")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
+use sumun::settings::Settings;
+use sumun_tests::binary_path;
 
 use crate::tidy::root;
 
@@ -90,6 +93,20 @@ fn prometheus_takes_its_configuration_and_alerts_fire_when_they_should() {
     promtool(&["test", "rules", "alerts.test.yml"]);
 }
 
+#[test]
+fn every_alert_is_played() {
+    let alerts = yaml("alerts.yml");
+    let rules = alerts["groups"].as_array().unwrap().iter();
+    let rules = rules.flat_map(|group| group["rules"].as_array().unwrap());
+    let named: BTreeSet<_> = rules.map(|rule| rule["alert"].as_str().unwrap()).collect();
+    let plays = yaml("alerts.test.yml");
+    let plays = plays["tests"].as_array().unwrap().iter();
+    let looks = plays.flat_map(|play| play["alert_rule_test"].as_array().unwrap());
+    let fire = looks.filter(|look| !look["exp_alerts"].as_array().unwrap().is_empty());
+    let fired: BTreeSet<_> = fire.map(|look| look["alertname"].as_str().unwrap()).collect();
+    assert_eq!(named, fired);
+}
+
 /// What the dashboard's panels ask for.
 fn drawn() -> BTreeSet<String> {
     let dashboard: Value = serde_json::from_str(&read("grafana-dashboard.json")).unwrap();
@@ -161,6 +178,108 @@ fn compose_mounts_what_exists_and_pins_what_it_pulls() {
     }
 }
 
+/// Takes a command of the gateway as it would be started, without starting anything.
+fn assert_understood(words: &[String], environment: &BTreeMap<String, String>) {
+    let (subcommand, arguments) = words.split_first().expect("a command");
+    let mut command = Command::new(binary_path());
+    // What `run` would run with is what `config` prints.
+    if subcommand == "run" {
+        command.arg("config").args(arguments);
+    } else {
+        command.arg(subcommand).args(arguments).arg("--help");
+    }
+    let output = command.current_dir(root().join("deploy")).envs(environment).output().unwrap();
+    let (said, complaint) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{words:?} {environment:?}: {complaint}");
+    if subcommand == "run" {
+        let flags = arguments.iter().filter(|word| word.starts_with("--"));
+        let variables = environment.keys().filter(|name| name.starts_with("SUMUN_"));
+        for name in flags.chain(variables) {
+            assert!(said.contains(name.as_str()), "{name} has no effect:\n{said}");
+        }
+    }
+}
+
+fn words(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// Without the program's own path.
+fn behind_program(mut words: Vec<String>) -> Vec<String> {
+    assert_eq!(words.remove(0), "/usr/bin/sumun");
+    words
+}
+
+#[test]
+fn commands_and_variables_of_compose_are_understood() {
+    let compose = yaml("compose.yaml");
+    for name in ["gateway-1", "gateway-2", "demo"] {
+        let service = &compose["services"][name];
+        let environment = service["environment"].as_object().unwrap().iter();
+        let environment = environment.map(|(name, value)| {
+            let value = value.as_str().unwrap();
+            // A variable of whoever starts it, empty by default.
+            let value = if value == "${SUMUN_REDIS:-}" { "redis://127.0.0.1:6379" } else { value };
+            (name.clone(), value.to_owned())
+        });
+        assert_understood(&words(&service["command"]), &environment.collect());
+        if let Some(test) = service["healthcheck"]["test"].as_array() {
+            assert_eq!(test[0], "CMD", "{name}");
+            let test = Value::from(test[1..].to_vec());
+            assert_understood(&behind_program(words(&test)), &BTreeMap::new());
+        }
+    }
+}
+
+#[test]
+fn commands_of_image_and_unit_are_understood() {
+    let (dockerfile, unit) = (read("Dockerfile"), read("sumun.service"));
+    let list = |text: &str| words(&serde_json::from_str(text).unwrap());
+    let of_image = |begin: &str| {
+        let line = dockerfile.lines().find(|line| line.starts_with(begin)).unwrap();
+        list(&line[line.find('[').unwrap()..])
+    };
+    assert_eq!(of_image("ENTRYPOINT "), ["/usr/bin/sumun"]);
+    let of_unit = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let of_unit = of_unit.split(' ').map(str::to_owned).collect();
+    let health = behind_program(of_image("HEALTHCHECK "));
+    for words in [of_image("CMD "), health, behind_program(of_unit)] {
+        assert_understood(&words, &BTreeMap::new());
+    }
+}
+
+#[test]
+fn who_stops_the_gateway_waits_for_its_drain_and_leaves_it_its_descriptors() {
+    let Settings { drain, limits, .. } = Settings::default();
+    let seconds = |text: &str| Duration::from_secs(text.trim_end_matches('s').parse().unwrap());
+    // One for the client, one for the upstream.
+    let descriptors = 2 * limits.connections;
+    let unit = read("sumun.service");
+    let of_unit = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    assert!(seconds(of_unit("TimeoutStopSec=")) > drain.announce + drain.limit);
+    assert!(of_unit("LimitNOFILE=").parse::<usize>().unwrap() > descriptors);
+    let compose = yaml("compose.yaml");
+    for name in ["gateway-1", "gateway-2"] {
+        let service = &compose["services"][name];
+        let grace = service["stop_grace_period"].as_str().unwrap();
+        assert!(seconds(grace) > drain.announce + drain.limit, "{name}");
+        assert!(service["ulimits"]["nofile"].as_u64().unwrap() as usize > descriptors, "{name}");
+    }
+}
+
+#[test]
+fn nothing_of_compose_is_reachable_from_another_machine() {
+    let compose = yaml("compose.yaml");
+    for (name, service) in compose["services"].as_object().unwrap() {
+        assert_eq!(service["network_mode"], "host", "{name}");
+        let told = service["command"].to_string() + &service["environment"].to_string();
+        // The demo's services know no other address.
+        assert!(name == "demo" || told.contains("127.0.0.1"), "{name} is not told where to listen");
+        assert!(!told.contains("0.0.0.0"), "{name}");
+    }
+}
+
 #[test]
 fn the_image_is_neither_root_nor_without_health() {
     let dockerfile = read("Dockerfile");
@@ -182,6 +301,4 @@ fn the_unit_says_when_it_is_ready_and_gives_up_what_it_can() {
     has("NoNewPrivileges=yes");
     has("ProtectSystem=strict");
     has("CapabilityBoundingSet=");
-    // Longer than the drain: announce 2 s, limit 30 s.
-    has("TimeoutStopSec=40s");
 }

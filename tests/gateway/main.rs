@@ -9,6 +9,7 @@ mod harness;
 
 mod demo;
 mod deploy;
+mod docs;
 mod readme;
 mod tidy;
 

@@ -90,6 +90,14 @@ async fn the_gateway_the_upstream_and_each_route_have_the_same_calls() {
             assert!(list.len() <= 60 && (sum - wanted).abs() < 0.01, "{route}: {spark}");
         }
     }
+    eventually("the calls are in the sketch of six hours", DEADLINE, async || {
+        let sketch = sumun.admin_get("/api/v1/series/routes?span=6h").await;
+        assert_eq!(sketch["every_s"], 180);
+        // Of ten seconds that have ended; a call in each of the first ones is a tenth a second.
+        let calls = sketch["routes"]["all"]["calls"].as_array().expect("a list").clone();
+        if calls.iter().any(|rate| rate.as_f64() > Some(0.0)) { Ok(()) } else { Err(sketch) }
+    })
+    .await;
     let up = sumun.admin_get("/api/v1/series?upstream=up").await;
     assert_eq!(up["figures"]["endpoints_up"][0], 1.0, "{up}");
     let unknown = sumun.admin("GET", "/api/v1/series?route=none", &[], b"").await;

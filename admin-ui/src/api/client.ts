@@ -89,7 +89,8 @@ export class Api {
   cache = (signal?: AbortSignal) => this.#json<CacheFigures>("/api/v1/cache", { signal });
   series = (of: SeriesOf, span: Span, signal?: AbortSignal) =>
     this.#json<Series>(`/api/v1/series?${new URLSearchParams({ ...Object.fromEntries(Object.entries(of).map(([key, value]) => [key, String(value)])), span })}`, { signal });
-  sparks = (signal?: AbortSignal) => this.#json<Sparks>("/api/v1/series/routes", { signal });
+  /** Each route in a few points: the last minute, or a span. */
+  sparks = (span: Span | null = null, signal?: AbortSignal) => this.#json<Sparks>(`/api/v1/series/routes${span === null ? "" : `?span=${span}`}`, { signal });
   audit = (limit: number, signal?: AbortSignal) => this.#json<AuditLog>(`/api/v1/audit?limit=${limit}`, { signal });
 
   // Single calls.

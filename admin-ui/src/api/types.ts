@@ -361,7 +361,10 @@ export interface Series {
 /** The last minute of each route, second by second. */
 export interface Sparks {
   at_unix_ms: number;
-  /** The newest second. */
+  /** Seconds of a point. */
+  every_s: number;
+  /** The last second of the newest point; of a span it may be yet to come. */
   to_unix_s: number;
+  /** Calls and refusals a second, the oldest point first; null: unknown. */
   routes: Record<string, { calls: (number | null)[]; refused: (number | null)[] }>;
 }

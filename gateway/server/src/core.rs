@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use sumun_engine::time::Moment;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -41,6 +42,10 @@ const FIELDS_MAX: usize = 64;
 /// of 8 KiB and its head.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
+/// Heads are kept side by side in rooms of this size, bytes: one allocation for some twenty of them. A
+/// call that goes on holds the room of its head.
+const HEADS_BYTES: usize = 4 * 1024;
+
 /// What all workers share.
 pub struct Shared {
     /// How this process runs.
@@ -50,7 +55,7 @@ pub struct Shared {
     /// Tells callers apart.
     pub callers: Arc<Callers>,
     /// The policy in force, replaced whole.
-    pub plan: ArcSwap<Plan>,
+    pub plan: Arc<ArcSwap<Plan>>,
     /// The shared cache.
     pub cache: Cache,
     /// What is kept of calls, where anything is.
@@ -93,17 +98,25 @@ pub struct Core {
     pub tokens: RefCell<Tokens>,
     /// `Date` of answers that it writes itself.
     pub http_date: HttpDate,
-    /// Where an answer is read before it is known how large it is.
+    /// Where a head or an answer is read before it is known how large it is.
     pub scratch: RefCell<Box<[u8]>>,
     /// Empty maps with room, for the fields of the next messages.
     fields: RefCell<Vec<HeaderMap>>,
     /// Where the next message is written.
     text: Cell<Vec<u8>>,
+    /// Where the next head is kept.
+    heads: RefCell<BytesMut>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
     /// Whether the drain is at its end: whoever has no answer yet is told so.
     pub cut: Cell<bool>,
-    plan: RefCell<Rc<CorePlan>>,
+    plan: RefCell<Plans>,
+}
+
+/// The plan in force as this worker last saw it: what all share, and its own view of that.
+struct Plans {
+    shared: arc_swap::Cache<Arc<ArcSwap<Plan>>, Arc<Plan>>,
+    own: Rc<CorePlan>,
 }
 
 impl Core {
@@ -112,7 +125,8 @@ impl Core {
         let deadlines = Deadlines::default();
         let turnstile = Rc::new(Turnstile::new(shared.clock));
         let pools = Pools::default();
-        let plan = RefCell::new(Rc::new(CorePlan::new(shared.plan.load_full(), &pools)));
+        let own = Rc::new(CorePlan::new(shared.plan.load_full(), &pools));
+        let plan = Plans { shared: arc_swap::Cache::new(Arc::clone(&shared.plan)), own };
         let via = ["1.1", "2"].map(|version| {
             // The pseudonym is made of token characters.
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
@@ -133,9 +147,10 @@ impl Core {
             scratch: RefCell::new(vec![0; ANSWER_BYTES_MAX].into()),
             fields: RefCell::default(),
             text: Cell::default(),
+            heads: RefCell::default(),
             revalidations: Cell::new(0),
             cut: Cell::new(false),
-            plan,
+            plan: RefCell::new(plan),
         }
     }
 
@@ -171,15 +186,27 @@ impl Core {
         }
     }
 
+    /// Keeps the head of a message for as long as somebody holds a part of it.
+    pub fn keep_head(&self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > HEADS_BYTES / 4 {
+            return Bytes::copy_from_slice(bytes);
+        }
+        let mut room = self.heads.borrow_mut();
+        if room.capacity() < bytes.len() {
+            room.reserve(HEADS_BYTES); // the same room again, where nobody holds a part of it
+        }
+        room.extend_from_slice(bytes);
+        room.split().freeze()
+    }
+
     /// The plan in force; a call keeps what it got until its end.
     pub fn plan(&self) -> Rc<CorePlan> {
-        let newest = self.shared.plan.load();
-        let mut plan = self.plan.borrow_mut();
-        if !std::ptr::eq(Arc::as_ptr(&newest), Arc::as_ptr(plan.shared())) {
-            let newest = arc_swap::Guard::into_inner(newest);
-            *plan = Rc::new(CorePlan::new(newest, &self.pools));
+        let Plans { shared, own } = &mut *self.plan.borrow_mut();
+        let newest = shared.load();
+        if !Arc::ptr_eq(newest, own.shared()) {
+            *own = Rc::new(CorePlan::new(Arc::clone(newest), &self.pools));
         }
-        Rc::clone(&plan)
+        Rc::clone(own)
     }
 }
 

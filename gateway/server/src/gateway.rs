@@ -131,7 +131,7 @@ impl Gateway {
         let live = Arc::new(live(&settings, recording.is_some()));
         let shared = Arc::new(Shared {
             callers: Arc::new(Callers::new(&settings.callers)?),
-            plan: ArcSwap::from_pointee(Plan::empty(&live, clock.now())),
+            plan: Arc::new(ArcSwap::from_pointee(Plan::empty(&live, clock.now()))),
             cache: cache(&settings, clock, background.handle()),
             recording,
             drain: Drain::default(),

@@ -2,10 +2,10 @@
 //! them ([`sumun_engine::replay`]).
 //!
 //! Begins with the process. Each worker writes a ring of its own ([`ring::Ring`]): 32 bytes when a
-//! call is decided, 32 more where it waits before, and 16 when it ends, without waiting and without allocating but for a chunk now and
-//! then. What the engine's slow loop saw is kept by the engine itself. Nothing of a call's content is
-//! kept: its route, its class, its caller (a hash, and its name where that is no secret), times, and
-//! what was decided.
+//! call is decided, 32 more where it waits before, and 16 when it ends, without waiting and without
+//! allocating but for a chunk now and then. What the engine's slow loop saw is kept by the engine
+//! itself. Nothing of a call's content is kept: its route, its class, its caller (a hash, and its
+//! name where that is no secret), times, and what was decided.
 //!
 //! Bounds: `recording.bytes` altogether, three quarters for calls; [`POLICIES_MAX`] revisions and
 //! [`NAMES_MAX`] names beside; what

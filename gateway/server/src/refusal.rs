@@ -4,6 +4,7 @@
 //! 504. The body is a problem (RFC 9457), `Proxy-Status` says who refused (RFC 9209), a 429 says when
 //! to come back (`Retry-After`, and the `RateLimit` fields of draft-ietf-httpapi-ratelimit-headers).
 
+mod pattern;
 mod prepared;
 mod text;
 
@@ -466,13 +467,16 @@ impl Over {
 
     /// The figures, to the end of the problem.
     fn ending(&self, text: Text) -> Text {
+        self.figures(text).number(millis(self.after)).put("}")
+    }
+
+    /// The figures up to when to come back.
+    fn figures(&self, text: Text) -> Text {
         text.put("\",\"observed\":")
             .figure(self.observed)
             .put(",\"threshold\":")
             .figure(self.threshold)
             .put(",\"retry_after_ms\":")
-            .number(millis(self.after))
-            .put("}")
     }
 }
 

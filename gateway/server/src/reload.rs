@@ -105,9 +105,10 @@ const PROBLEMS_LOGGED_MAX: usize = 20;
 // === impl Reload ===
 
 impl Reload {
-    /// Removes what a crash left of files that were being replaced, and starts watching. Nothing is applied before the first [`Self::now`] or change of the folder
-    /// that follows it. What runs is remembered in the folder `state`, but for a built-in policy.
-    /// `hangups` asks for a load (SIGHUP). Call it on the runtime that shall carry the watch.
+    /// Removes what a crash left of files that were being replaced, and starts watching. Nothing is
+    /// applied before the first [`Self::now`] or change of the folder that follows it. What runs is
+    /// remembered in the folder `state`, but for a built-in policy. `hangups` asks for a load
+    /// (SIGHUP). Call it on the runtime that shall carry the watch.
     pub fn start(source: Source, state: &Path, apply: Apply, hangups: mpsc::Receiver<()>) -> Self {
         if let Source::Folder(folder) = &source {
             folder::sweep(folder);

@@ -6,10 +6,10 @@
 //! - `< STATUS | name: value …`: what the origin answers when it is asked next. `body: text` is the
 //!   body; without it the body of the n-th reply is `bn`. `< reset`: it closes the connection.
 //! - `> METHOD [/more] | name: value …`: what the client asks. `body: text` is sent as the body.
-//! - `= …`: what must be true of the last call:
-//!   `hit` (the origin was not asked), `miss` (it was, and its answer was wanted), `asks` (it was, with
-//!   a condition), a status, `body text` (`-`: none), `name: value` of the answer, `origin name: value` of what the
-//!   origin was sent. A value `-` means absent, `~text` contains it, `>=n` a number.
+//! - `= …`: what must be true of the last call: `hit` (the origin was not asked), `miss` (it was,
+//!   and its answer was wanted), `asks` (it was, with a condition), a status, `body text` (`-`:
+//!   none), `name: value` of the answer, `origin name: value` of what the origin was sent. A value
+//!   `-` means absent, `~text` contains it, `>=n` a number.
 //! - `wait N`: until the origin has been asked N times.
 //!
 //! `{now}`, `{now-60}`, `{now+60}` are dates.

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Api, type Events } from "../../api/client";
 import { language } from "../../i18n/language.svelte";
 import { AGAIN_MS } from "../../lib/live";
+import { place } from "../../lib/place.svelte";
 import { Source } from "../../lib/live.sample";
 import { SILENT_MS } from "../../lib/listening.svelte";
 import Now from "./Now.svelte";
@@ -20,7 +21,8 @@ function open(streams = true) {
     "/api/v1/status": status,
     "/api/v1/routes": { routes: [route("mail")] },
     "/api/v1/functions": functions,
-    "/api/v1/series/routes": { at_unix_ms: Date.now(), to_unix_s, routes: { mail: { calls: Array(60).fill(40), refused: Array(60).fill(0) } } },
+    "/api/v1/series/routes": { at_unix_ms: Date.now(), every_s: 1, to_unix_s, routes: { mail: { calls: Array(60).fill(40), refused: Array(60).fill(0) } } },
+    "/api/v1/series/routes?span=6h": { at_unix_ms: Date.now(), every_s: 180, to_unix_s, routes: { mail: { calls: [3, 90], refused: [0, 1.5] } } },
   };
   const api = new Api(
     async (path) => {
@@ -41,7 +43,7 @@ function open(streams = true) {
     sources.at(-1)!.tell(JSON.stringify({ at_unix_ms: Date.now(), status, routes, functions, upstreams: [], cache: {} }));
     flushSync();
   };
-  return { state, sources, asked, tell };
+  return { state, sources, asked, answers, tell };
 }
 
 function show(visible: boolean) {
@@ -62,6 +64,7 @@ beforeEach(() => {
 afterEach(async () => {
   if (app) await unmount(app);
   app = null;
+  place.set({ range: null });
   Reflect.deleteProperty(document, "hidden");
   vi.useRealTimers();
 });
@@ -122,4 +125,33 @@ it("asks instead where a stream is open and nothing comes out of it", async () =
   flushSync();
   expect(polls(asked)).toBeGreaterThanOrEqual(1);
   expect(text()).toContain("No live events come through");
+});
+
+it("draws hours where they are asked for, says so where they can't be read, and goes back to what is told", async () => {
+  const { asked, answers, tell } = open();
+  tell(33);
+  const pick = (name: string) => {
+    const radio = [...document.querySelectorAll<HTMLInputElement>("input[type=radio]")].find(({ value }) => value === name)!;
+    radio.click();
+    flushSync();
+  };
+  pick("6h");
+  expect(place.search.get("range")).toBe("6h");
+  expect(text()).toContain("Last 6 hours");
+  expect(sparkline()!.getAttribute("aria-label")).toBe("nothing known yet");
+  await vi.advanceTimersByTimeAsync(0);
+  flushSync();
+  expect(sparkline()!.getAttribute("aria-label")).toBe("3.0 to 90 calls/s, at most 1.5 refused/s");
+  delete answers["/api/v1/series/routes?span=6h"];
+  await vi.advanceTimersByTimeAsync(10_000);
+  tell(34);
+  expect(text()).toContain("What was could not be read.");
+  expect(sparkline()!.getAttribute("aria-label")).toBe("3.0 to 90 calls/s, at most 1.5 refused/s");
+  pick("live");
+  expect(place.search.get("range")).toBeNull();
+  expect(text()).not.toContain("What was could not be read.");
+  expect(sparkline()!.getAttribute("aria-label")).toMatch(/calls\/s, \d+ refused$/);
+  const before = asked.length;
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(asked.slice(before).filter((path) => path.includes("span="))).toEqual([]);
 });

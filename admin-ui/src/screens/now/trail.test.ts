@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { route } from "./sample";
-import { HEIGHT, spark, Trail, TRAIL_S, WIDTH } from "./trail";
+import { HEIGHT, kept as keptOf, minute, spark, Trail, TRAIL_S, WIDTH } from "./trail";
 
 const AT_S = 1_700_000_000;
 const tell = (trail: Trail, at_s: number, rate: number, refused = 0) => trail.add(at_s * 1_000, [route("a", { rate, refused: { rps_over: refused } })]);
-const kept = (calls: (number | null)[], refused = calls.map(() => 0), at_s = AT_S) => ({ at_unix_ms: at_s * 1_000, to_unix_s: at_s, routes: { a: { calls, refused } } });
+const kept = (calls: (number | null)[], refused: (number | null)[] = calls.map(() => 0), at_s = AT_S) => ({ at_unix_ms: at_s * 1_000, every_s: 1, to_unix_s: at_s, routes: { a: { calls, refused } } });
 
 it("goes on where the kept seconds end", () => {
   const trail = new Trail();
@@ -51,9 +51,20 @@ it("draws from edge to edge, the highest at the top, with a gap where nothing is
     { at_s: AT_S - 1, calls: 5, refused: 0 },
     { at_s: AT_S, calls: null, refused: 3 },
   ];
-  const { calls, refused, least, most, refusals } = spark(marks, AT_S);
-  expect(calls).toBe(`M0.0 ${(HEIGHT - 1).toFixed(1)}L2.0 1.0M118.0 ${(HEIGHT / 2).toFixed(1)}`);
+  const { calls, refused, least, most, refusals } = spark(marks, minute(AT_S));
+  expect(calls).toBe(`M0.0 ${(HEIGHT - 1).toFixed(1)}h0L2.0 1.0M118.0 ${(HEIGHT / 2).toFixed(1)}h0`);
   expect(refused).toBe(`M${WIDTH.toFixed(1)} ${HEIGHT}V21.4`); // 3 in one of two seconds
   expect([least, most, refusals]).toEqual([0, 10, 3]);
-  expect(spark(marks, AT_S + TRAIL_S)).toEqual({ calls: "", refused: "", least: null, most: null, refusals: 0 });
+  expect(spark(marks, minute(AT_S + TRAIL_S))).toEqual({ calls: "", refused: "", least: null, most: null, refusals: 0, refusedMost: 0 });
+});
+
+it("draws hours as they were kept, with a gap where nothing is known", () => {
+  const sparks = { ...kept([4, null, 8, 2], [0, null, 0.5, 0]), every_s: 180 };
+  const marks = keptOf(sparks, "a");
+  expect(marks.map(({ at_s, calls }) => [at_s - AT_S, calls])).toEqual([[-540, 4], [-360, null], [-180, 8], [0, 2]]);
+  expect(keptOf(sparks, "b")).toEqual([]);
+  const { calls, refused, least, most, refusedMost } = spark(marks, { to_s: AT_S, span_s: 720, every_s: 180 });
+  expect(calls).toBe(`M0.0 13.0h0M80.0 1.0h0L${WIDTH.toFixed(1)} 19.0`);
+  expect(refused).toBe(`M80.0 ${HEIGHT}V23.5`);
+  expect([least, most, refusedMost]).toEqual([2, 8, 0.5]);
 });

@@ -1,8 +1,17 @@
-/** The last minute of every route, for sparklines: what the gateway kept, and from then on what was told. Pure. */
+/**
+ * What was of every route, for sparklines: the last minute, of what the gateway kept and from then on of what was
+ * told; or hours, as the gateway kept them. Pure.
+ */
 
 import type { Route, Sparks } from "../../api/types";
 
 export const TRAIL_S = 60;
+
+/** How far back the lines go. */
+export const RANGES = ["live", "6h", "24h"] as const;
+export type Range = (typeof RANGES)[number];
+export const SPAN_S: Record<Range, number> = { live: TRAIL_S, "6h": 6 * 3_600, "24h": 24 * 3_600 };
+
 /** The rate that is told is that of the last five seconds; what was kept is drawn alike. */
 const SMOOTHED_S = 5;
 /** Refusals are the difference of two counts; over a longer gap they would be one tall needle. */
@@ -11,11 +20,27 @@ const GAP_S_MAX = 3;
 /** Two readings of one clock are not further apart; two clocks may be. */
 const CLOCKS_MS = 5_000;
 
-/** One second; null: unknown. */
+/** One point, a second where nothing else is said; null: unknown. */
 export interface Mark {
   at_s: number;
+  /** A second. */
   calls: number | null;
   refused: number | null;
+}
+
+/** Where a line begins and ends, and how long each of its points is. */
+export interface Extent {
+  to_s: number;
+  span_s: number;
+  every_s: number;
+}
+
+export const minute = (to_s: number): Extent => ({ to_s, span_s: TRAIL_S, every_s: 1 });
+
+/** Hours of a route as they were kept. */
+export function kept({ to_unix_s, every_s, routes }: Sparks, route: string): Mark[] {
+  const { calls, refused } = routes[route] ?? { calls: [], refused: [] };
+  return calls.map((count, index) => ({ at_s: to_unix_s - (calls.length - 1 - index) * every_s, calls: count, refused: refused[index] ?? null }));
 }
 
 const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((all, one) => all + one, 0);
@@ -78,23 +103,27 @@ export interface Spark {
   /** Calls a second; null: nothing is known. */
   least: number | null;
   most: number | null;
-  /** Calls that were refused. */
+  /** Calls that were refused, where a point is a second: of a longer one not all need be known. */
   refusals: number;
+  /** The most that were refused, a second. */
+  refusedMost: number;
 }
 
-/** What is drawn at a moment: a minute from edge to edge, its highest value at the top. */
-export function spark(marks: Mark[], now_s: number): Spark {
-  const shown = marks.filter(({ at_s }) => at_s > now_s - TRAIL_S && at_s <= now_s);
+/** What is drawn: all of the extent from edge to edge, its highest value at the top. */
+export function spark(marks: Mark[], { to_s, span_s, every_s }: Extent): Spark {
+  const shown = marks.filter(({ at_s }) => at_s > to_s - span_s && at_s <= to_s);
   const known = shown.flatMap(({ calls }) => (calls === null ? [] : [calls]));
   const refusals = shown.reduce((all, { refused }) => all + (refused ?? 0), 0);
   const top = Math.max(1, ...known);
-  const x = (at_s: number): string => (((at_s - now_s + TRAIL_S - 1) / (TRAIL_S - 1)) * WIDTH).toFixed(1);
+  const x = (at_s: number): string => (((at_s - to_s + span_s - every_s) / (span_s - every_s)) * WIDTH).toFixed(1);
   const y = (value: number): string => (HEIGHT - 1 - Math.min(1, value / top) * (HEIGHT - 2)).toFixed(1);
   let line = "";
   let last_s: number | null = null;
   for (const { at_s, calls } of shown) {
     if (calls === null) continue;
-    line += `${last_s !== null && at_s - last_s <= GAP_S_MAX ? "L" : "M"}${x(at_s)} ${y(calls)}`;
+    const follows = last_s !== null && at_s - last_s <= Math.max(GAP_S_MAX, every_s);
+    // A point alone is a dot: a line of no length with round ends.
+    line += follows ? `L${x(at_s)} ${y(calls)}` : `M${x(at_s)} ${y(calls)}h0`;
     last_s = at_s;
   }
   // Drawn like the calls: a needle over the line would say that more were refused than called.
@@ -109,5 +138,6 @@ export function spark(marks: Mark[], now_s: number): Spark {
     least: known.length === 0 ? null : Math.min(...known),
     most: known.length === 0 ? null : Math.max(...known),
     refusals: Math.round(refusals),
+    refusedMost: Math.max(0, ...shown.map(({ refused }) => refused ?? 0)),
   };
 }

@@ -4,8 +4,9 @@
 //! refuse a sixth of it and idle just after; a call that waits for one of the next slots to be freed
 //! takes most of that back. So a call that finds all slots taken may wait:
 //! - bounded in number: half of the lane's limit, and [`WAITING_MAX`] in any case;
-//! - bounded in time: as long as the policy says (`workers: { wait }`; nothing: no wait), but no longer
-//!   than a call typically holds its slot ([`Waiting::patience`]). The engine has no clock: whoever holds the [`Waiting`] ends it;
+//! - bounded in time: as long as the policy says (`workers: { wait }`; nothing: no wait), but no
+//!   longer than a call typically holds its slot ([`Waiting::patience`]). The engine has no clock:
+//!   whoever holds the [`Waiting`] ends it;
 //! - higher classes first, and in a class whoever came first;
 //! - never what the ramp or its caller's cohort sheds, and never what is over its rate.
 //!

@@ -8,10 +8,10 @@
 //!
 //! Bounds: [`CALLERS_MAX`] callers a route unless set otherwise, split evenly over shards; at most
 //! 108 bytes each (a map's entry, with the air that a map needs, and its place in the order of
-//! forgetting): about a megabyte for 10,000, taken as callers come. The order is put right only when somebody is
-//! forgotten: each call of a caller costs at most one move in it, later. A shard is locked for as long
-//! as a look-up takes, on rare occasions for as long as its order takes to be put right (a thousand
-//! entries, tens of microseconds).
+//! forgetting): about a megabyte for 10,000, taken as callers come. The order is put right only
+//! when somebody is forgotten: each call of a caller costs at most one move in it, later. A shard
+//! is locked for as long as a look-up takes, on rare occasions for as long as its order takes to be
+//! put right (a thousand entries, tens of microseconds).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};

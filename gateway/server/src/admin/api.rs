@@ -32,7 +32,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Needs, MethodRouter<Arc<Desk>>)>
         ("/v1/status", Look, get(live::status)),
         ("/v1/live", Look, get(events::stream)),
         ("/v1/series", Look, get(series::series)),
-        ("/v1/series/routes", Look, get(series::recent)),
+        ("/v1/series/routes", Look, get(series::sketch)),
         ("/v1/routes", Look, get(live::routes)),
         ("/v1/routes/{name}", Look, get(live::route)),
         ("/v1/upstreams", Look, get(live::upstreams)),

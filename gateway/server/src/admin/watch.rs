@@ -14,7 +14,7 @@ use sumun_engine::time::Moment;
 
 use crate::sense::finding::Finding;
 use crate::store::CacheView;
-use crate::telemetry::series::{Kept, Of, Recent, Span};
+use crate::telemetry::series::{Kept, Of, Sketch, Span};
 use crate::telemetry::traces::{TraceCounts, TraceSummary, Wanted};
 
 /// Counts by a label; labels come from the code, never from a request.
@@ -49,8 +49,8 @@ pub trait Watch: Send + Sync + 'static {
     /// What was kept of the last minutes, hours, day of something.
     fn series(&self, of: &Of, span: Span) -> Kept;
 
-    /// The last minute of every route that has calls, in short.
-    fn recent(&self) -> Recent;
+    /// Every route that has calls in a few points: of a span, or of the last minute.
+    fn sketch(&self, span: Option<Span>) -> Sketch;
 
     /// What the doctor says of an upstream's signals; empty for an unknown name.
     fn findings(&self, upstream: &str) -> Vec<Finding>;

@@ -6,6 +6,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::files::{self, Access};
+
+/// In the state folder.
+const FILE: &str = "addresses.json";
+
 /// The addresses of both listeners, with the ports they really got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
@@ -33,11 +38,11 @@ impl Addresses {
     /// Writes `STATE/addresses.json`, whole or not at all: tools wait for it.
     pub fn write(&self, state: &Path) -> anyhow::Result<()> {
         let text = serde_json::json!({ "listen": self.listen, "admin": self.admin }).to_string();
-        let (path, fresh) = (state.join("addresses.json"), state.join("addresses.json.new"));
-        std::fs::create_dir_all(state)
-            .and_then(|()| std::fs::write(&fresh, text))
-            .and_then(|()| std::fs::rename(&fresh, &path))
-            .with_context(|| format!("can't write {} (setting `state`)", path.display()))
+        files::make_folder(state)
+            .and_then(|()| files::replace(state, FILE, text.as_bytes(), Access::AsBefore))
+            .with_context(|| {
+                format!("can't write {FILE} into {} (setting `state`)", state.display())
+            })
     }
 
     /// Prints them, and the login link where a token was made just now.

@@ -26,7 +26,7 @@ use crate::store::{CacheView, Holdings, Manner, Resource, What};
 use crate::telemetry::gauges::{
     CacheState, FunctionState, Gauges, LiveState, RouteState, SignalState, StoreState,
 };
-use crate::telemetry::series::{Kept, Observe, Observed, Of, Recent, Span};
+use crate::telemetry::series::{Kept, Observe, Observed, Of, Sketch, Span};
 use crate::telemetry::traces::Wanted;
 use crate::telemetry::{Telemetry, exposition};
 
@@ -201,8 +201,8 @@ impl Watch for Running {
         self.telemetry.series(of, span)
     }
 
-    fn recent(&self) -> Recent {
-        self.telemetry.recent()
+    fn sketch(&self, span: Option<Span>) -> Sketch {
+        self.telemetry.sketch(span)
     }
 
     fn findings(&self, upstream: &str) -> Vec<Finding> {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use http::HeaderValue;
@@ -9,6 +10,7 @@ use http::HeaderValue;
 use super::streams::HandedTick;
 use super::transport::Transport;
 use super::wire::WINDOW_BYTES;
+use crate::authority::Authority;
 use crate::callers::certificate::CertificateNames;
 use crate::path::settle::Settlement;
 use crate::screen::Malformed;
@@ -39,7 +41,9 @@ pub struct Connection {
     pub tunnel: RefCell<Option<Tunnel>>,
     /// HTTP/2: while one of its streams is polled, when that stream's answer was last handed on.
     pub stream: RefCell<Option<HandedTick>>,
-    /// HTTP/1: whether the last answer was small and whole, and so the next may be.
+    /// Whom the last call asked for: mostly the next one asks for the same.
+    pub asked: RefCell<Option<Rc<Authority>>>,
+    /// HTTP/1: whether the last answer was small and whole, and so the next may be, as may the first.
     pub whole: Cell<bool>,
     /// An answer without a length was cut: only a reset tells the client so.
     pub cut: Cell<bool>,
@@ -87,7 +91,8 @@ impl Connection {
             refused: Cell::new(None),
             tunnel: RefCell::new(None),
             stream: RefCell::new(None),
-            whole: Cell::new(false),
+            asked: RefCell::new(None),
+            whole: Cell::new(true),
             cut: Cell::new(false),
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),

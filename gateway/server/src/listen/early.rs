@@ -12,7 +12,7 @@
 //! connection; ends with the bytes of its answer. Bounds: a body of [`BODY_BYTES_MAX`]; one call under
 //! way, or begun for hyper.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -59,7 +59,7 @@ pub enum Early {
     /// It is under way.
     Later,
     /// It is hyper's, which must see its head next.
-    ForHyper,
+    ForHyper(Bytes),
 }
 
 /// What has become of the call under way.
@@ -109,17 +109,22 @@ impl Calls {
         self.under_way.borrow().is_some()
     }
 
-    /// The call that `bytes` are the head of. They have passed the screen.
-    pub fn answer(&self, bytes: &[u8]) -> Early {
-        let head = Bytes::copy_from_slice(bytes);
-        let Some(request) = read(&head, self.core.take_fields()) else { return Early::ForHyper };
+    /// The call that `head` is the head of. It has passed the screen.
+    pub fn answer(&self, head: Bytes) -> Early {
+        let Some(request) = read(&head, self.core.take_fields()) else {
+            return Early::ForHyper(head);
+        };
         match self.begin(request) {
-            Serving::Now(Some(answer)) => self.write_or_leave(answer),
+            Serving::Now(Some(answer)) => match self.write_or_leave(answer) {
+                Some(text) => Early::Answered(text),
+                None => Early::ForHyper(head),
+            },
             Serving::Refused(Some(refused)) => {
                 let mut text = self.core.take_text();
-                match refused.write(&mut text) {
-                    Ok(()) => Early::Answered(text),
-                    Err(answer) => self.write_or_leave(*answer),
+                let answer = refused.write(&mut text).map(|()| text);
+                match answer.or_else(|answer| self.write_or_leave(*answer).ok_or(())) {
+                    Ok(text) => Early::Answered(text),
+                    Err(()) => Early::ForHyper(head),
                 }
             }
             Serving::Later(call) => {
@@ -128,9 +133,19 @@ impl Calls {
             }
             never @ (Serving::Now(None) | Serving::Refused(None)) => {
                 self.begun.set(Some(Box::new(never)));
-                Early::ForHyper
+                Early::ForHyper(head)
             }
         }
+    }
+
+    /// Where what comes next is read.
+    pub fn scratch(&self) -> RefMut<'_, Box<[u8]>> {
+        self.core.scratch.borrow_mut()
+    }
+
+    /// A head that was read there.
+    pub fn head(&self, bytes: &[u8]) -> Bytes {
+        self.core.keep_head(bytes)
     }
 
     /// Keeps the room of an answer that was sent.
@@ -146,8 +161,8 @@ impl Calls {
         let head = std::mem::take(head);
         *under_way = None;
         Poll::Ready(Some(match self.write_or_leave(answer) {
-            Early::Answered(text) => Ended::Answered(text),
-            Early::Later | Early::ForHyper => Ended::ForHyper(head),
+            Some(text) => Ended::Answered(text),
+            None => Ended::ForHyper(head),
         }))
     }
 
@@ -162,13 +177,13 @@ impl Calls {
     }
 
     /// Writes the answer; or keeps it for hyper.
-    fn write_or_leave(&self, mut answer: Response<Settled>) -> Early {
+    fn write_or_leave(&self, mut answer: Response<Settled>) -> Option<Vec<u8>> {
         if let Some(text) = self.write(&mut answer) {
             self.core.keep_fields(std::mem::take(answer.headers_mut()));
-            return Early::Answered(text);
+            return Some(text);
         }
         self.begun.set(Some(Box::new(Serving::Now(Some(answer)))));
-        Early::ForHyper
+        None
     }
 
     /// The answer's text, where it is whole and the connection goes on after it. Takes its body.

@@ -5,7 +5,12 @@
 //! here (at most `limits.header_bytes`), and a malformed one never reaches the parser: in its place
 //! hyper gets a harmless request that the path answers with the refusal, in its turn among pipelined
 //! calls, and nothing after it is read.
+//!
+//! While hyper waits for a head it rests, and calls are served without it ([`calls`]).
 
+mod calls;
+
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,7 +20,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 
 use super::connection::{Connection, Unreadable};
-use super::early::{Calls, Early, Ended};
+use super::early::Calls;
 use super::transport::Transport;
 use super::turnstile::Place;
 use crate::deadline::Deadlines;
@@ -58,8 +63,16 @@ pub struct Wire {
     /// Such an answer, until the socket has taken all of it, and how much it took.
     unsent: Vec<u8>,
     sent: usize,
+    /// hyper waits for a head and has nothing else to do.
+    rests: bool,
+    /// While it rested the client has closed, or the transport failed: it is told when it reads.
+    ended: Option<io::Result<()>>,
     state: State,
 }
+
+/// A client connection that hyper has, and that is served without it while it rests.
+#[derive(Clone)]
+pub struct SharedWire(Rc<RefCell<Wire>>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -90,15 +103,18 @@ impl Wire {
             calls: None,
             unsent: Vec::new(),
             sent: 0,
+            rests: false,
+            ended: None,
             state: State::Open,
         }
     }
 
-    /// Answers calls at once where it can, in front of hyper, and reads them when it is their turn:
-    /// HTTP/1 only.
+    /// Answers calls where it can while hyper rests, as it does from the beginning, and reads them when
+    /// it is their turn: HTTP/1 only.
     #[must_use]
-    pub fn with_calls(self, calls: Rc<Calls>, place: Place) -> Self {
-        Self { calls: Some((calls, place)), ..self }
+    pub fn with_calls(self, calls: Rc<Calls>, place: Place) -> SharedWire {
+        let wire = Self { calls: Some((calls, place)), rests: true, ..self };
+        SharedWire(Rc::new(RefCell::new(wire)))
     }
 
     /// The transport, once hyper has let go of it.
@@ -192,9 +208,6 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            if ready!(this.poll_under_way(cx, buf))? {
-                return Poll::Ready(Ok(()));
-            }
             if !this.ready.is_empty() {
                 let n = this.ready.len().min(buf.remaining());
                 buf.put_slice(&this.ready[..n]);
@@ -222,25 +235,26 @@ impl AsyncRead for Wire {
                     )));
                 }
             }
-            // Answers leave in the order of their calls, and nobody asks faster than he reads.
+            if let Some(ended) = &mut this.ended {
+                return Poll::Ready(std::mem::replace(ended, Ok(())));
+            }
             ready!(this.poll_sent(cx))?;
             let from = buf.filled().len();
             let begins = this.is_between_messages();
+            if begins && this.may_answer() {
+                this.rests = true;
+                return Poll::Pending; // `poll_calls` wakes this task when there is something to read
+            }
             if begins {
                 ready!(this.poll_pass(cx));
             }
-            let at_head = begins && this.may_answer();
             if ready!(this.read_raw(cx, buf))? == 0 {
                 return Poll::Ready(Ok(())); // end of stream; a head held back dies with it
             }
-            if begins && let Some((_, place)) = &this.calls {
-                place.note_read();
+            if begins {
+                this.note_read();
             }
             this.screen_read(buf, from);
-            if at_head && this.is_between_messages() && this.is_taken(&buf.filled()[from..]) {
-                buf.set_filled(from);
-                continue;
-            }
             if buf.filled().len() > from {
                 return Poll::Ready(Ok(()));
             }
@@ -257,75 +271,14 @@ impl Wire {
             && self.screen.as_ref().is_some_and(|screen| screen.at_message_boundary())
     }
 
-    /// Whether nothing of an earlier call is under way, and the next may be answered at once.
+    /// Ready when the socket has taken all answers that were given in front of hyper: answers leave in
+    /// the order of their calls, and nobody asks faster than he reads.
     #[inline]
-    fn may_answer(&self) -> bool {
-        self.calls.as_ref().is_some_and(|(calls, _)| calls.may_answer())
-    }
-
-    /// Ready when it is the connection's turn to have a head read.
-    #[inline]
-    fn poll_pass(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((_, place)) = &self.calls else { return Poll::Ready(()) };
-        let transport = self.transport.get_ref();
-        place.poll_pass(cx, |cx| !self.sniffed.is_empty() || transport.is_readable(cx))
-    }
-
-    /// Whether the call that `head` asks for was begun here, and hyper need not see it yet.
-    fn is_taken(&mut self, head: &[u8]) -> bool {
-        match self.calls.as_ref().map(|(calls, _)| calls.answer(head)) {
-            Some(Early::Answered(answer)) => self.unsent = answer,
-            Some(Early::Later) => {}
-            Some(Early::ForHyper) | None => return false,
-        }
-        true
-    }
-
-    /// Ready when no call that was begun here waits for its upstream; `true`: since its client has
-    /// left.
-    fn poll_under_way(
-        &mut self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<bool>> {
-        let Some((calls, _)) = &self.calls else { return Poll::Ready(Ok(false)) };
-        match calls.poll_under_way(cx) {
-            Poll::Ready(None) => {}
-            Poll::Ready(Some(Ended::Answered(answer))) => self.unsent = answer,
-            Poll::Ready(Some(Ended::ForHyper(head))) => {
-                let behind = std::mem::take(&mut self.ready);
-                self.ready.extend_from_slice(&head);
-                self.ready.unsplit(behind);
-            }
-            Poll::Pending => return self.poll_left(cx, buf),
-        }
-        Poll::Ready(Ok(false))
-    }
-
-    /// Ready when the client has closed while its call is under way, which then ends. What it sends
-    /// instead is kept for later; the rest is left in the socket.
-    fn poll_left(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
-        let from = buf.filled().len();
-        while self.state == State::Open && self.ready.is_empty() {
-            let read = ready!(self.read_raw(cx, buf));
-            if !matches!(read, Ok(1..)) {
-                if let Some((calls, _)) = &self.calls {
-                    calls.drop_under_way();
-                }
-                return Poll::Ready(read.map(|_| true));
-            }
-            self.screen_read(buf, from);
-            self.ready.extend_from_slice(&buf.filled()[from..]);
-            buf.set_filled(from);
-        }
-        Poll::Pending
-    }
-
-    /// Ready when the socket has taken all answers that were given at once.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.unsent.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
+        if self.unsent.is_empty() { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.unsent.len() {
             let rest = &self.unsent[self.sent..];
             let result = Pin::new(self.transport.get_mut()).poll_write(cx, rest);
@@ -405,6 +358,59 @@ impl AsyncWrite for Wire {
         let this = self.get_mut();
         ready!(this.poll_sent(cx))?;
         Pin::new(this.transport.get_mut()).poll_shutdown(cx)
+    }
+}
+
+// === impl SharedWire ===
+
+impl SharedWire {
+    /// The wire, once hyper has let go of it; `None` before.
+    pub fn into_inner(self) -> Option<Wire> {
+        Rc::into_inner(self.0).map(RefCell::into_inner)
+    }
+
+    fn pinned<T>(self: Pin<&mut Self>, with: impl FnOnce(Pin<&mut Wire>) -> T) -> T {
+        with(Pin::new(&mut self.0.borrow_mut()))
+    }
+}
+
+impl AsyncRead for SharedWire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.pinned(|wire| wire.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for SharedWire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.pinned(|wire| wire.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.pinned(|wire| wire.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.borrow().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pinned(|wire| wire.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pinned(|wire| wire.poll_shutdown(cx))
     }
 }
 

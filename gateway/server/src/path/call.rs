@@ -74,7 +74,7 @@ pub struct Opened {
     /// The body, untouched; `None`: it has none.
     pub body: Option<Incoming>,
     /// Whom the client asks for.
-    pub authority: Authority,
+    pub authority: Rc<Authority>,
     /// Why the path is doubtful, where it is: refused unless its route allows it.
     pub path_doubt: Option<&'static str>,
     /// Whether the client asks for a WebSocket.
@@ -177,7 +177,12 @@ impl Call {
 
     /// The answer to a refusal; what the call held is free from here on.
     pub fn refuse(&mut self, refusal: &Refusal) -> Response<Body> {
-        // What the call held is given back before its refusal is even written.
+        self.note_refusal(refusal);
+        refusal.response(self.caller, self.route.as_deref(), &self.settlement.record.trace)
+    }
+
+    /// Ends in a refusal: what the call held is free from here on, before its refusal is even written.
+    pub fn note_refusal(&mut self, refusal: &Refusal) {
         let core = &self.core;
         self.settlement.free(|| core.now());
         let record = &mut self.settlement.record;
@@ -186,7 +191,6 @@ impl Call {
         if record.shed.is_none() {
             record.shed = refusal.quota_record();
         }
-        refusal.response(self.caller, self.route.as_deref(), &record.trace)
     }
 
     /// How the cache took part, for the record.

@@ -93,7 +93,8 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     );
     let keyed = plan.route.policy.cache.as_ref().filter(|_| storable).map(|rules| &rules.key);
     if let Some(keyed) = keyed {
-        authority.normalise(front.as_ref().map_or(call.connection.tls, |front| front.tls));
+        Rc::make_mut(&mut authority)
+            .normalise(front.as_ref().map_or(call.connection.tls, |front| front.tls));
         if call.trusts_peer() {
             keep_keyed(&mut head.headers, front.as_deref(), &keyed.headers);
         }

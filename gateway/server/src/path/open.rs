@@ -4,6 +4,8 @@
 //! connection; matching, policy, cache key, log and forwarding all use these same bytes. What is
 //! ambiguous is refused, never repaired (RFC 9110 §7, RFC 9112 §3, RFC 9113 §8).
 
+use std::rc::Rc;
+
 use http::header::{self, HOST, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Version, request};
@@ -75,24 +77,35 @@ fn unreadable(why: Unreadable) -> Refusal {
 }
 
 /// The target's authority wins over `Host` (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
-fn authority(call: &Call, head: &request::Parts) -> Result<Authority, Refusal> {
+fn authority(call: &Call, head: &request::Parts) -> Result<Rc<Authority>, Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {
         return Err(bad("more than one Host"));
     }
-    let value = match (head.uri.authority(), host) {
-        (Some(authority), _) => HeaderValue::from_str(authority.as_str()).ok(),
-        (None, Some(host)) => Some(host.clone()),
+    match (head.uri.authority(), host) {
+        (Some(authority), _) => parsed(call, authority.as_str().as_bytes()),
+        (None, Some(host)) => parsed(call, host.as_bytes()),
         // HTTP/1.0 may come without: then it is the listener that is asked.
         (None, None) if head.version == Version::HTTP_10 => {
             let listener = call.core.shared.own.first().map(ToString::to_string);
-            listener.and_then(|address| HeaderValue::from_str(&address).ok())
+            parsed(call, listener.as_deref().unwrap_or_default().as_bytes())
         }
-        (None, None) => None,
-    };
-    let value = value.ok_or_else(|| bad("no Host"))?;
-    Authority::parse(value).ok_or_else(|| bad("Host is not a host and port"))
+        (None, None) => Err(bad("no Host")),
+    }
+}
+
+/// Whom a text names; taken apart once for all calls of a connection that ask for the same.
+fn parsed(call: &Call, text: &[u8]) -> Result<Rc<Authority>, Refusal> {
+    let mut asked = call.connection.asked.borrow_mut();
+    if let Some(known) = asked.as_ref().filter(|known| known.value().as_bytes() == text) {
+        return Ok(Rc::clone(known));
+    }
+    // A copy: what came holds the whole head in memory.
+    let value = HeaderValue::from_bytes(text).ok();
+    let fresh = value.and_then(Authority::parse).map(Rc::new);
+    asked.clone_from(&fresh);
+    fresh.ok_or_else(|| bad("Host is not a host and port"))
 }
 
 /// Makes the URI origin form with dot segments removed, where it isn't already; returns why it is
@@ -110,6 +123,9 @@ fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusa
     if !target.path().starts_with('/') {
         return Err(bad("the path does not begin with a slash"));
     }
+    if is_origin_form && is_plain(target.path()) && target.as_str().is_ascii() {
+        return Ok(None);
+    }
     let doubt = path_doubt(target.as_str());
     let settled = match without_dot_segments(target.path()) {
         None if is_origin_form => return Ok(doubt),
@@ -125,6 +141,40 @@ fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusa
     head.uri = http::Uri::from(settled);
     Ok(doubt)
 }
+
+/// Whether a path is made of letters, digits and the marks that mean nothing anywhere, without a dot
+/// that begins a segment: nothing to doubt, nothing to remove. Nearly all are.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'/';
+    path.bytes().all(|byte| {
+        let after = std::mem::replace(&mut before, byte);
+        match PATH_CLASS[usize::from(byte)] {
+            PathClass::Plain => true,
+            PathClass::Dot => after != b'/',
+            PathClass::Other => false,
+        }
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PathClass {
+    Plain,
+    Dot,
+    Other,
+}
+
+static PATH_CLASS: [PathClass; 256] = {
+    let mut classes = [PathClass::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'/' | b'-' | b'_' | b'~') {
+            classes[byte] = PathClass::Plain;
+        }
+        byte += 1;
+    }
+    classes[b'.' as usize] = PathClass::Dot;
+    classes
+};
 
 /// What services and proxies decode differently, and attackers use (Spring's `StrictHttpFirewall`
 /// refuses the same). The query is only held to visible ASCII.

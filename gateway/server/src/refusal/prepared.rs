@@ -11,8 +11,9 @@ use std::cell::RefCell;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 
+use super::pattern::{Pattern, Told};
 use super::text::Text;
-use super::{Code, Over, RATE_LIMIT, RATE_LIMIT_POLICY, Refusal, Row, whole_seconds};
+use super::{Code, Over, RATE_LIMIT, RATE_LIMIT_POLICY, Refusal, whole_seconds};
 use crate::hex;
 use crate::plan::RoutePlan;
 use crate::telemetry::record::Trace;
@@ -36,17 +37,8 @@ struct Common {
     middle: Bytes,
     /// Where the figures are put together.
     ending: Text,
-    written: Written,
-}
-
-/// What a 429 that is written as it is shares with the next one of the same code, limit and caller.
-struct Written {
-    /// The head up to its `Retry-After`.
-    head: Bytes,
-    /// `RateLimit-Policy`, and what `RateLimit` ends with: whose limit it is.
-    policy: HeaderValue,
-    key: Bytes,
-    partition: Option<u64>,
+    /// The last one that was written as it is.
+    pattern: Option<Pattern>,
 }
 
 // === impl Prepared ===
@@ -109,43 +101,24 @@ impl Common {
             opening: refusal.opening(&row, Some(plan)).into_bytes(),
             middle: over.middle(Text::with_capacity(ENDING_BYTES), Some(plan)).into_bytes(),
             ending: Text::with_capacity(ENDING_BYTES),
-            written: Written::new(&row, over),
+            pattern: None,
         }
     }
 
     fn write(&mut self, over: &Over, trace: &Trace, date: &[u8], text: &mut Vec<u8>) -> usize {
-        if self.written.partition != over.partition {
-            self.written = Written::new(&self.code.row(), over);
-        }
-        self.ending = over.ending(std::mem::take(&mut self.ending).cleared());
-        let id = hex::of_u128(trace.trace_id);
-        let problem = [&self.opening[..], &id, &self.middle, self.ending.as_bytes()];
-        let length = problem.iter().map(|part| part.len()).sum();
-        let (mut seconds, mut bytes) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let seconds = seconds.format(whole_seconds(over.after)).as_bytes();
-        let Written { head, policy, key, .. } = &self.written;
-        for part in [
-            head,
-            seconds,
-            b"\r\nratelimit-policy: ",
-            policy.as_bytes(),
-            b"\r\nratelimit: \"",
-            over.policy.as_bytes(),
-            b"\";r=0;t=",
-            seconds,
-            key,
-            b"\r\ncontent-length: ",
-            bytes.format(length).as_bytes(),
-            b"\r\ndate: ",
+        let (mut seconds, mut millis) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let told = Told {
+            seconds: seconds.format(whole_seconds(over.after)).as_bytes(),
+            millis: millis.format(super::millis(over.after)).as_bytes(),
             date,
-            b"\r\n\r\n",
-        ] {
-            text.extend_from_slice(part);
+            trace_id: &hex::of_u128(trace.trace_id),
+        };
+        if self.pattern.as_ref().is_some_and(|last| !last.fits(over, &told)) {
+            self.pattern = None;
         }
-        for part in problem {
-            text.extend_from_slice(part);
-        }
-        length
+        let problem = [&self.opening[..], &self.middle];
+        let fresh = || Pattern::new(&self.code.row(), over, problem, &told);
+        self.pattern.get_or_insert_with(fresh).write(&told, text)
     }
 
     /// Makes the fields those of this refusal: when to come back, and whose limit it is.
@@ -171,28 +144,6 @@ impl Common {
             problem.extend_from_slice(part);
         }
         problem.into()
-    }
-}
-
-// === impl Written ===
-
-impl Written {
-    fn new(row: &Row, over: &Over) -> Self {
-        let head = Text::default()
-            .put("HTTP/1.1 ")
-            .put(row.status.as_str())
-            .put(" ")
-            .put(row.status.canonical_reason().unwrap_or_default())
-            .put("\r\ncontent-type: application/problem+json\r\nproxy-status: ")
-            .put(row.proxy_status)
-            .put("\r\nretry-after: ");
-        let key = over.partition.map_or_else(Text::default, |key| Text::default().partition(key));
-        Self {
-            head: head.into_bytes(),
-            policy: over.rate_limit_policy(),
-            key: key.into_bytes(),
-            partition: over.partition,
-        }
     }
 }
 

@@ -250,8 +250,9 @@ fn children(prefix: &str) -> Vec<&'static str> {
     names
 }
 
-/// Collects `SUMUN_…`, named as the key or as the flag; the key's name wins. A name that is nearly a setting's is a problem; any other is left alone,
-/// because orchestrators set names of this form for their own ends (`SUMUN_SERVICE_HOST`).
+/// Collects `SUMUN_…`, named as the key or as the flag; the key's name wins. A name that is nearly
+/// a setting's is a problem; any other is left alone, because orchestrators set names of this form
+/// for their own ends (`SUMUN_SERVICE_HOST`).
 fn environment(
     environment: &BTreeMap<String, String>,
     found: &mut Found,

@@ -38,7 +38,7 @@ pub const ROUTES_MAX: usize = 128;
 /// Most upstreams, and most functions, with kept figures.
 pub const OTHERS_MAX: usize = 128;
 
-/// Seconds of [`Series::recent`].
+/// Seconds of a [`Sketch`] that is of no [`Span`].
 pub const RECENT_S: usize = 60;
 
 /// How far to look back, and at which resolution.
@@ -83,12 +83,15 @@ pub enum Kept {
     NoRoom,
 }
 
-/// The last minute of every route, in short.
+/// Every route in a few points: the last minute, or a whole [`Span`].
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Recent {
-    /// The newest second, since 1970.
+pub struct Sketch {
+    /// The last second of the newest point, since 1970; of a span it may be yet to come.
     pub to_unix_s: u64,
-    /// By route, the oldest second first, at most [`RECENT_S`]: calls and refusals.
+    /// Seconds of a point.
+    pub every_s: u64,
+    /// By route, the oldest point first, at most [`RECENT_S`], or twice as many and one of a span:
+    /// calls and refusals a second.
     pub routes: BTreeMap<String, (Vec<f32>, Vec<f32>)>,
 }
 
@@ -176,14 +179,23 @@ impl Series {
         }
     }
 
-    /// The last minute of every kept route.
-    pub fn recent(&self) -> Recent {
+    /// Every kept route in a few points: of a span, or of the last minute.
+    pub fn sketch(&self, span: Option<Span>) -> Sketch {
         let shelves = self.shelves.lock();
         let routes = shelves.routes.all().map(|(name, table)| {
-            let of = |figure| table.newest(figure, RECENT_S);
+            let of = |figure| match span {
+                Some(span) => table.sketched(figure, span),
+                None => table.newest(figure, RECENT_S),
+            };
             (name.as_str().to_owned(), (of("calls"), of("refused")))
         });
-        Recent { to_unix_s: shelves.second.unwrap_or(0), routes: routes.collect() }
+        let routes = routes.collect();
+        let every_s = span.map_or(1, Span::sketched_every_s);
+        let to_unix_s = shelves.second.map_or(0, |second| match span {
+            Some(span) => span.sketched_end(second),
+            None => second,
+        });
+        Sketch { to_unix_s, every_s, routes }
     }
 
     /// Memory, bytes.

@@ -60,8 +60,8 @@ pub struct Progress {
 }
 
 impl RequestBody {
-    /// The client's body, where there is one; `bytes_max` bounds it where it tells no length, `rate_min` (bytes a second
-    /// while waited for, after 5 s) where it drips.
+    /// The client's body, where there is one; `bytes_max` bounds it where it tells no length,
+    /// `rate_min` (bytes a second while waited for, after 5 s) where it drips.
     pub fn new(
         incoming: Option<Incoming>,
         deadlines: &Deadlines,

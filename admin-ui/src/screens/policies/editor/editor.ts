@@ -32,6 +32,7 @@ const theme = EditorView.theme({
   ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--alarm)", textUnderlineOffset: "3px" },
   ".cm-lint-marker-error": { content: '""', width: "8px", height: "8px", marginTop: "6px", borderRadius: "50%", background: "var(--alarm)" },
   ".cm-collapsedLines": { color: "var(--quiet)", background: "var(--ground)" },
+  ".cm-collapsedLines:focus-visible": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   // Its own sign is in few fonts.
   ".cm-collapsedLines::before, .cm-collapsedLines::after": { content: '"⋯" !important' },
   ".cm-merge-revert button": { color: "var(--accent)" },

@@ -53,23 +53,34 @@ pub(super) struct Series {
     figures: BTreeMap<&'static str, Vec<f32>>,
 }
 
-/// The last minute of each route that was called, second by second.
+/// How far back each route is told.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskedOfAll {
+    /// The last minute, where it is not said; else all of it in at most 121 points.
+    span: Option<Span>,
+}
+
+/// Each route that was called, in a few points.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Sparks {
     /// Now, ms since 1970.
     at_unix_ms: u64,
-    /// The newest second, since 1970.
+    /// Seconds of a point.
+    every_s: u64,
+    /// The last second of the newest point, since 1970; of a span it may be yet to come.
     to_unix_s: u64,
     /// By route.
     routes: BTreeMap<String, Spark>,
 }
 
-/// Lists of the same length, at most 60, the oldest second first; null: unknown.
+/// Lists of the same length, at most 60, of a span 121, the oldest point first; null: unknown.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Spark {
-    /// Calls.
+    /// Calls a second.
     #[cfg_attr(test, schemars(with = "Vec<Option<f32>>"))]
     calls: Vec<f32>,
     /// Of these, answered by the gateway itself.
@@ -94,15 +105,20 @@ pub(super) async fn series(
     Ok(Json(Series::new(now_ms(&desk), span, kept)))
 }
 
-/// `GET /api/v1/series/routes`.
-pub(super) async fn recent(State(desk): State<Arc<Desk>>) -> Json<Sparks> {
-    let recent = desk.watch.recent();
+/// `GET /api/v1/series/routes?span=6h`.
+pub(super) async fn sketch(
+    State(desk): State<Arc<Desk>>,
+    asked: Result<Query<AskedOfAll>, QueryRejection>,
+) -> Result<Json<Sparks>, Fault> {
+    let Query(asked) = asked.map_err(|e| Fault::malformed(e.body_text()))?;
+    let sketch = desk.watch.sketch(asked.span);
     let spark = |(name, (calls, refused))| (name, Spark { calls, refused });
-    Json(Sparks {
+    Ok(Json(Sparks {
         at_unix_ms: now_ms(&desk),
-        to_unix_s: recent.to_unix_s,
-        routes: recent.routes.into_iter().map(spark).collect(),
-    })
+        every_s: sketch.every_s,
+        to_unix_s: sketch.to_unix_s,
+        routes: sketch.routes.into_iter().map(spark).collect(),
+    }))
 }
 
 fn now_ms(desk: &Desk) -> u64 {

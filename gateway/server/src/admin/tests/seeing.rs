@@ -87,10 +87,18 @@ async fn series_are_of_what_is_asked_for_and_say_why_there_are_none() {
     for query in ["?span=1h", "?rout=a", "?route=mail-list&pool=true", "?pool=perhaps"] {
         assert_eq!(series(query).await.refusal(), (400, "bad_request".to_owned()), "{query}");
     }
-    let recent = fixture.get("/api/v1/series/routes").await.json();
     let spark = json!({"calls": [2.0], "refused": [null]});
-    let wanted = json!({"at_unix_ms": 0, "to_unix_s": 60, "routes": {"mail-receive": spark}});
-    assert_eq!(recent, wanted);
+    for (query, every_s) in [("", 1), ("?span=6h", 10), ("?span=24h", 60)] {
+        let sketch = fixture.get(&format!("/api/v1/series/routes{query}")).await.json();
+        let routes = json!({"mail-receive": spark});
+        let wanted =
+            json!({"at_unix_ms": 0, "every_s": every_s, "to_unix_s": 60, "routes": routes});
+        assert_eq!(sketch, wanted, "{query}");
+    }
+    for query in ["?span=1h", "?route=mail-list"] {
+        let answer = fixture.get(&format!("/api/v1/series/routes{query}")).await;
+        assert_eq!(answer.refusal(), (400, "bad_request".to_owned()), "{query}");
+    }
 }
 
 #[tokio::test]

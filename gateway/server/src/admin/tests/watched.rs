@@ -7,7 +7,7 @@ use super::super::watch::{
 use super::*;
 use crate::sense::doctor::Chart;
 use crate::sense::finding::Finding;
-use crate::telemetry::series::{Kept, Of, Points, Recent, Span};
+use crate::telemetry::series::{Kept, Of, Points, Sketch, Span};
 use crate::telemetry::traces::KindCounts;
 
 /// The one trace that is kept.
@@ -78,9 +78,10 @@ impl Watch for Watched {
         }
     }
 
-    fn recent(&self) -> Recent {
+    fn sketch(&self, span: Option<Span>) -> Sketch {
         let routes = [("mail-receive".to_owned(), (vec![2.0], vec![f32::NAN]))].into();
-        Recent { to_unix_s: 60, routes }
+        let every_s = span.map_or(1, Span::every_s);
+        Sketch { to_unix_s: 60, every_s, routes }
     }
 
     fn findings(&self, upstream: &str) -> Vec<Finding> {

@@ -1,10 +1,11 @@
 //! The purges that Redis keeps: one sorted set, a slot's number as its score.
 //!
-//! `{PREFIX}1:{purges}` holds up to two times [`EPOCH_SLOTS`](super::super::memory::EPOCH_SLOTS) + 4
-//! members: a number for each slot that was ever purged, hard or softly, `seq` with the newest number, and `id` with a random one
-//! that tells this set from any other that may take its place. So "what has been purged since n" is one
-//! command, its answer is bounded, and the set is lost whole or not at all. A message on the channel of
-//! the same name only says that there is something to ask for.
+//! `{PREFIX}1:{purges}` holds up to two times [`EPOCH_SLOTS`](super::super::memory::EPOCH_SLOTS) +
+//! 4 members: a number for each slot that was ever purged, hard or softly, `seq` with the newest
+//! number, and `id` with a random one that tells this set from any other that may take its place.
+//! So "what has been purged since n" is one command, its answer is bounded, and the set is lost
+//! whole or not at all. A message on the channel of the same name only says that there is something
+//! to ask for.
 
 use std::time::Duration;
 

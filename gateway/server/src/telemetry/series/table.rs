@@ -63,6 +63,11 @@ impl Table {
         self.tiers[0].newest(name, most)
     }
 
+    /// A span of one figure in points of [`Span::sketched_every_s`].
+    pub(super) fn sketched(&self, name: &str, span: Span) -> Vec<f32> {
+        self.tiers[span as usize].means(name, span.sketched_every_s())
+    }
+
     /// Memory, bytes.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.tiers.iter().map(Tier::bytes).sum::<usize>()
@@ -75,5 +80,23 @@ impl Span {
     /// Seconds of a point.
     pub const fn every_s(self) -> u64 {
         RESOLUTIONS[self as usize].every_s
+    }
+
+    /// Seconds of a point where a span is told in at most 121 of them, as a line of a hand's width
+    /// is drawn: a multiple of [`Span::every_s`].
+    pub(super) const fn sketched_every_s(self) -> u64 {
+        match self {
+            Self::Quarter => 10,
+            Self::SixHours => 180,
+            Self::Day => 720,
+        }
+    }
+
+    /// The last second of the newest of these points, when `second` was the last that was added. They
+    /// begin and end with the wall clock's own, so that none changes once it has ended.
+    pub(super) const fn sketched_end(self, second: u64) -> u64 {
+        let (every_s, whole_s) = (self.sketched_every_s(), self.every_s());
+        let newest = ((second + 1) / whole_s * whole_s).saturating_sub(1);
+        (newest / every_s + 1) * every_s - 1
     }
 }

@@ -112,7 +112,7 @@ fn nothing_is_kept_before_the_first_call() {
         assert_eq!(world.series.read(&of, Span::Day), Kept::Nothing, "{of:?}");
     }
     assert_eq!(world.series.bytes(), 0);
-    assert!(world.series.recent().routes.is_empty());
+    assert!(world.series.sketch(None).routes.is_empty());
 }
 
 #[test]
@@ -147,9 +147,37 @@ fn a_second_has_its_calls_with_what_became_of_them() {
     assert_eq!(world.figure(&Of::Upstream("up".into()), "endpoints_up"), [1.0; 3]);
     assert_eq!(world.figure(&Of::Pool, "unreserved"), [6.0; 3]);
     assert_eq!(world.series.read(&of_route("quiet"), Span::Quarter), Kept::Nothing);
-    let recent = world.series.recent();
-    assert_eq!(recent.routes["mail"], (vec![4.0, 0.0, 1.0], vec![1.0, 0.0, 0.0]));
-    assert_eq!(recent.to_unix_s, BEGIN + 3);
+    let minute = world.series.sketch(None);
+    assert_eq!(minute.routes["mail"], (vec![4.0, 0.0, 1.0], vec![1.0, 0.0, 0.0]));
+    assert_eq!((minute.to_unix_s, minute.every_s), (BEGIN + 3, 1));
+}
+
+#[test]
+fn a_span_is_sketched_in_points_that_stay_once_they_have_ended() {
+    let world = World::new(POLICY);
+    for second in 1..=400 {
+        world.calls("mail", if second < 100 { 2 } else { 4 });
+        world.pass(1);
+    }
+    // Of three minutes each, by the wall clock; the last one goes on.
+    let hours = world.series.sketch(Some(Span::SixHours));
+    assert_eq!((hours.to_unix_s, hours.every_s), (BEGIN + 459, 180));
+    assert_eq!(hours.routes["mail"], (vec![2.0, 4.0, 4.0], vec![0.0; 3]));
+    let day = world.series.sketch(Some(Span::Day));
+    assert_eq!((day.to_unix_s, day.every_s), (BEGIN + 639, 720));
+    assert_eq!(day.routes["mail"].0, [24.0 / 7.0], "seven minutes that have ended");
+    let quarter = world.series.sketch(Some(Span::Quarter));
+    assert_eq!((quarter.to_unix_s, quarter.every_s), (BEGIN + 409, 10));
+    assert_eq!(quarter.routes["mail"].0.len(), 41);
+
+    for _ in 0..100 {
+        world.pass(1);
+    }
+    let later = world.series.sketch(Some(Span::SixHours));
+    assert_eq!(later.to_unix_s, BEGIN + 639);
+    let calls = &later.routes["mail"].0;
+    assert_eq!((calls.len(), &calls[..2]), (4, &[2.0, 4.0][..]), "{calls:?}");
+    assert!(calls[2] < 4.0 && calls[3] == 0.0, "{calls:?}");
 }
 
 #[test]

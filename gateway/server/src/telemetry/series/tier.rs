@@ -125,6 +125,23 @@ impl Tier {
         at.map_or_else(Vec::new, |at| self.columns[at].newest(self.count.min(most)))
     }
 
+    /// All points of one figure as means of those that end within the same `every_s` seconds.
+    pub(super) fn means(&self, name: &str, every_s: u64) -> Vec<f32> {
+        let points = self.newest(name, self.count);
+        let mut sums: Vec<(u64, Sum)> = Vec::new();
+        for (at, value) in points.iter().enumerate() {
+            let end = self.newest - (points.len() - 1 - at) as u64 * self.resolution.every_s;
+            let place = end / every_s;
+            if sums.last().is_none_or(|(last, _)| *last != place) {
+                sums.push((place, Sum::NONE));
+            }
+            if let Some((_, sum)) = sums.last_mut() {
+                sum.add(*value);
+            }
+        }
+        sums.iter().map(|(_, sum)| sum.mean()).collect()
+    }
+
     /// Memory beside itself, bytes.
     pub(super) fn bytes(&self) -> usize {
         self.columns.iter().map(Column::bytes).sum::<usize>()

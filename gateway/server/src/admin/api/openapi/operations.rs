@@ -74,7 +74,8 @@ fn of_now(shapes: &mut Shapes) -> [Operation; 7] {
             .json::<series::Series>(shapes, 200)
             .fault(404, "not_found")
             .looks(),
-        get("/v1/series/routes", "The last minute of each route, in short.")
+        get("/v1/series/routes", "Each route in a few points: the last minute, or a span.")
+            .query::<series::AskedOfAll>()
             .json::<series::Sparks>(shapes, 200),
         get("/v1/routes", "Routes of the running policy with their live figures.")
             .json::<live::Routes>(shapes, 200)

@@ -44,6 +44,20 @@ fn a_point_has_the_mean_the_highest_the_least_and_the_last_of_its_seconds() {
 }
 
 #[test]
+fn means_over_longer_points_are_of_what_is_known() {
+    let mut tier = Tier::new(TEN, FIGURES);
+    assert!(tier.means("calls", 30).is_empty());
+    for second in 100..150 {
+        let calls = if second < 120 { NAN } else { (second / 10) as f32 };
+        tier.add(second, &[calls, 0.0, NAN, NAN, NAN], None);
+    }
+    // Four points are kept: those of 110 to 119, unknown; 120 to 149.
+    assert_eq!(tier.means("calls", 30)[1..], [13.0]);
+    assert!(tier.means("calls", 30)[0].is_nan());
+    assert_eq!(tier.means("none", 30), Vec::<f32>::new());
+}
+
+#[test]
 fn what_is_unknown_is_no_zero_and_what_never_was_is_not_told() {
     let mut tier = Tier::new(TEN, FIGURES);
     for second in 100..120 {

@@ -177,15 +177,6 @@ impl Drop for Demo {
     }
 }
 
-/// Serves the demo services, without load, on the runtime of the caller until dropped.
-///
-/// # Errors
-/// As [`Demo::start`]; once it listens it never returns.
-pub async fn services(listen: DemoAddresses) -> Result<(), DemoError> {
-    run(Listeners::bind(listen)?, None, CancellationToken::new()).await;
-    Ok(())
-}
-
 async fn run(listeners: Listeners, gateway: Option<SocketAddr>, quiet: CancellationToken) {
     let Listeners { mailbox: [first, second], catalog, functions, .. } = listeners;
     let load = async {

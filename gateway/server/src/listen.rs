@@ -6,6 +6,9 @@
 
 pub mod connection;
 pub mod early;
+mod guard;
+mod http1;
+mod http2;
 mod serve;
 pub mod streams;
 pub mod tls;
@@ -24,6 +27,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use self::transport::Transport;
 pub use self::wire::REFUSED_PATH;
@@ -125,11 +129,12 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     let core = Rc::clone(core);
     if let Some(counted) = Counted::new(&core.shared.connections, core.shared.connections_max) {
-        core.connections.clone().spawn_local(async move {
-            let _counted = counted;
+        let open = (counted, core.connections.token());
+        tokio::task::spawn_local(async move {
+            let _open = open;
             // Small answers go out at once; hyper batches head and body itself.
             let _ = stream.set_nodelay(true);
-            shake_hands(core, stream, peer).await;
+            serve(core, stream, peer).await;
         });
         return;
     }
@@ -151,19 +156,34 @@ fn over_the_bound(trace_id: u128) -> Vec<u8> {
     [OVER_THE_BOUND, &hex::of_u128(trace_id), b"\"}"].concat()
 }
 
-async fn shake_hands(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
-    let Some(acceptor) = core.shared.tls.clone() else {
-        return serve::serve(core, Transport::Plain(stream), peer, None).await;
+/// Serves one client to its end.
+async fn serve(core: Rc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let (transport, h2) = match core.shared.tls.clone() {
+        None => (Transport::Plain(stream), None),
+        // Boxed: a room that an open connection need not have.
+        Some(acceptor) => match Box::pin(shake_hands(&core, acceptor, stream)).await {
+            Some((transport, h2)) => (transport, Some(h2)),
+            None => return,
+        },
     };
-    let limit = core.shared.settings.limits.header_time;
+    serve::serve(core, transport, peer, h2).await;
+}
+
+/// The TLS handshake, and whether HTTP/2 was chosen in it; `None` where it fails or takes too long.
+async fn shake_hands(
+    core: &Core,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+) -> Option<(Transport, bool)> {
     let shaking = async {
         let mut stream = acceptor.accept(stream).await?;
         stream.flush().await?;
         io::Result::Ok(stream)
     };
-    let Some(Ok(stream)) = core.deadlines.within(limit, shaking).await else { return };
+    let stream =
+        core.deadlines.within(core.shared.settings.limits.header_time, shaking).await?.ok()?;
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    serve::serve(core, Transport::Tls(Box::new(stream.into())), peer, Some(h2)).await;
+    Some((Transport::Tls(Box::new(stream.into())), h2))
 }
 
 /// One connection in the bound; dropping it makes room.
@@ -196,16 +216,4 @@ impl Drop for Counted {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::over_the_bound;
-
-    #[test]
-    fn what_a_client_over_the_bound_gets_is_whole() {
-        let text = String::from_utf8(over_the_bound(0xabc)).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
-        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(problem["code"], "gateway_overloaded");
-        assert_eq!(problem["trace_id"], "00000000000000000000000000000abc");
-    }
-}
+mod tests;

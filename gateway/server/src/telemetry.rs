@@ -63,7 +63,7 @@ use self::otlp::settings::OtelSettings;
 use self::otlp::{Envelope, Export, Flush, OtlpError, Rejections, SpanEncoder, Target};
 use self::process::ProcessState;
 use self::registry::Registry;
-use self::series::{Kept, Observe, Of, Recent, Series, Span};
+use self::series::{Kept, Observe, Of, Series, Sketch, Span};
 use self::spans::{Intake, RingState, SpanDrain, SpanRing};
 use self::traces::{TraceCounts, TraceSummary, Traces, Wanted};
 use self::wall::Wall;
@@ -270,11 +270,11 @@ impl Telemetry {
         kept
     }
 
-    /// The last minute of every kept route.
-    pub fn recent(&self) -> Recent {
-        let mut recent = self.series.recent();
-        recent.to_unix_s = self.wall.now_s(recent.to_unix_s, &self.clock);
-        recent
+    /// Every kept route in a few points, of a span or of the last minute.
+    pub fn sketch(&self, span: Option<Span>) -> Sketch {
+        let mut sketch = self.series.sketch(span);
+        sketch.to_unix_s = self.wall.now_s(sketch.to_unix_s, &self.clock);
+        sketch
     }
 
     /// Writes and sends what is still here, at most for `limit`: the last step of a drain.

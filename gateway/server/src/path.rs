@@ -1,7 +1,7 @@
 //! The request path.
 //!
-//! Each stage is one file with one verb; this is their only caller and the order of the `mod` lines
-//! is the order of a call. A stage returns `Result<_, Refusal>`; `?` is nearly the only branch.
+//! Each stage is one file with one verb, and this is their only caller: `decide` and `ask` below are
+//! the order of a call. A stage returns `Result<_, Refusal>`.
 //! The stages up to a call's admission never wait, so that what is refused or answered from the cache
 //! costs no future.
 
@@ -115,7 +115,10 @@ fn decide(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Decided
     let mut opened = open::open(call, request)?; //           400: ambiguous, malformed; 508
     let route = route::route(call, &opened)?; //              404: nobody's call
     let errand = match recall::recall(call, &route, &mut opened)? {
-        Some(Recall::Answer(answer)) => return Ok(Decided::Answer(answer)), // no upstream
+        Some(Recall::Answer(answer)) => {
+            call.core.keep_fields(std::mem::take(&mut opened.head.headers));
+            return Ok(Decided::Answer(answer)); //               no upstream
+        }
         Some(Recall::Meanwhile(answer, errand)) => {
             revalidate::revalidate(call, &route, opened, errand);
             return Ok(Decided::Answer(answer));
@@ -139,7 +142,7 @@ fn instead(
     recall::stand_in(call, errand, &refusal).ok_or(refusal)
 }
 
-fn admit(call: &mut Call, route: &Rc<RoutePlan>, opened: Opened) -> Result<Admitted, Refusal> {
+fn admit(call: &mut Call, route: &Rc<RoutePlan>, mut opened: Opened) -> Result<Admitted, Refusal> {
     let ask = admit::ask(call, route, &opened.head.headers);
     let in_line = order::in_turn(call, route, ask, |call| {
         let waiting = admit::admit(call, route, ask)?; //     429 by threshold
@@ -147,11 +150,15 @@ fn admit(call: &mut Call, route: &Rc<RoutePlan>, opened: Opened) -> Result<Admit
             reserve::reserve(call, route)?; //                429 by quota
         }
         Ok(waiting)
-    })?;
-    Ok(match in_line {
-        None => Admitted::Forward(forward::outbound(call, route, opened)),
-        Some(in_line) => Admitted::Queue(Box::new(Queued { opened, ask, in_line })),
-    })
+    });
+    match in_line {
+        Ok(None) => Ok(Admitted::Forward(forward::outbound(call, route, opened))),
+        Ok(Some(in_line)) => Ok(Admitted::Queue(Box::new(Queued { opened, ask, in_line }))),
+        Err(refusal) => {
+            call.core.keep_fields(std::mem::take(&mut opened.head.headers));
+            Err(refusal)
+        }
+    }
 }
 
 /// First a slot of the upstream, then the rest of the path.
@@ -275,8 +282,8 @@ impl Refused {
         let Some(length) = self.refusal.write(call.caller, route, trace, &date, text) else {
             return Err(Box::new(self.into_answer()));
         };
+        call.note_refusal(&self.refusal);
         let record = &mut call.settlement.record;
-        record.refusal = Some(self.refusal.code);
         record.status = self.refusal.code.status().as_u16();
         if record.head_ns == 0 {
             record.head_ns = call.now.nanos();
