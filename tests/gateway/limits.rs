@@ -31,6 +31,30 @@ async fn a_head_over_its_bytes_is_refused() {
 }
 
 #[tokio::test]
+async fn a_connection_over_the_bound_is_told_so_and_counted() {
+    let (upstream, sumun) = limited("connections: 2").await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::connect(sumun.address()).await;
+        assert_eq!(client.exchange("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.status, 200);
+        held.push(client);
+    }
+    let refused = sumun.get("/").await;
+    let problem = refused.problem(503, "gateway_overloaded");
+    assert_eq!(problem["route"], serde_json::Value::Null);
+    assert_eq!(refused.header("retry-after"), Some("1"), "{refused}");
+    assert_eq!(upstream.request_count(), 2);
+    let counted = sumun.metric("sumun_refused_total{code=\"gateway_overloaded\"}").await;
+    assert!((counted - 1.0).abs() < 0.1, "{counted}");
+    drop(held);
+    eventually("there is room again", DEADLINE, async || match sumun.get("/").await.status {
+        200 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_head_over_its_fields_is_refused() {
     let (upstream, sumun) = limited("headers: 20").await;
     let request = |fields: usize| {

@@ -108,6 +108,8 @@ pub struct Core {
     heads: RefCell<BytesMut>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
+    /// Whether the drain is at its end: whoever has no answer yet is told so.
+    pub cut: Cell<bool>,
     plan: RefCell<Plans>,
 }
 
@@ -147,6 +149,7 @@ impl Core {
             text: Cell::default(),
             heads: RefCell::default(),
             revalidations: Cell::new(0),
+            cut: Cell::new(false),
             plan: RefCell::new(plan),
         }
     }

@@ -29,6 +29,7 @@ use sumun_engine::admission::Ask;
 
 pub use self::call::Caller;
 use self::call::{Call, Opened};
+pub(crate) use self::open::{path_doubt, without_dot_segments};
 use self::order::InLine;
 use self::recall::Recall;
 use self::settle::Settled;

@@ -3,8 +3,11 @@
 //! At most one retry, elsewhere if there is an elsewhere, and only where the upstream can't have
 //! acted: nothing of the request was written, or the method is idempotent and has no body.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
@@ -15,6 +18,7 @@ use sumun_policy::policy::CacheKey;
 use super::call::{Call, Opened};
 use crate::body::Body;
 use crate::callers::class::{self, SUMUN_CLASS};
+use crate::core::Core;
 use crate::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, keep_keyed};
 use crate::headers::{self, Present};
 use crate::listen::connection::Tunnel;
@@ -36,6 +40,7 @@ pub async fn forward(
 ) -> Result<Response<Body>, Refusal> {
     let mut avoid: Option<Arc<Endpoint>> = None;
     let mut now = call.now;
+    let core = Rc::clone(&call.core);
     for attempt in 1..=ATTEMPTS_MAX {
         let endpoint = plan.route.upstream.pick(fastrand::u64(..), avoid.as_ref(), now);
         let endpoint = endpoint.ok_or_else(|| {
@@ -43,7 +48,8 @@ pub async fn forward(
         })?;
         let last = attempt == ATTEMPTS_MAX;
         let began = Attempted { now, fresh: attempt > 1, keep: !last };
-        let failed = match try_once(call, plan, &endpoint, request, began).await {
+        let tried = unless_cut(&core, try_once(call, plan, &endpoint, request, began)).await;
+        let failed = match tried? {
             Ok(answer) if answer.upgraded.is_some() => {
                 return Box::pin(upgrade(call, plan, answer)).await;
             }
@@ -60,6 +66,19 @@ pub async fn forward(
     }
     // The loop's last turn returns.
     Err(Refusal::upstream(Code::UpstreamUnreachable, "destination_unavailable"))
+}
+
+/// What becomes of an attempt, unless the drain ends first: what is then not answered never will be.
+async fn unless_cut<T>(core: &Core, attempt: impl Future<Output = T>) -> Result<T, Refusal> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|cx| {
+        if core.cut.get() {
+            let detail = "the gateway is ending, and the upstream had not answered";
+            return Poll::Ready(Err(Refusal::new(Code::Draining, detail)));
+        }
+        attempt.as_mut().poll(cx).map(Ok)
+    })
+    .await
 }
 
 /// The request as the upstream gets it.

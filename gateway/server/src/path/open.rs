@@ -184,7 +184,7 @@ static PATH_CLASS: [PathClass; 256] = {
 
 /// What services and proxies decode differently, and attackers use (Spring's `StrictHttpFirewall`
 /// refuses the same). The query is only held to visible ASCII.
-fn path_doubt(target: &str) -> Option<&'static str> {
+pub(crate) fn path_doubt(target: &str) -> Option<&'static str> {
     if !target.is_ascii() {
         return Some("the target has bytes that are not ASCII");
     }
@@ -233,7 +233,7 @@ fn beside_dots(path: &[u8], at: usize) -> bool {
 }
 
 /// The path without `.` and `..` segments (RFC 3986 §5.2.4); `None` where it has none.
-fn without_dot_segments(path: &str) -> Option<String> {
+pub(crate) fn without_dot_segments(path: &str) -> Option<String> {
     memchr::memmem::find(path.as_bytes(), b"/.")?;
     let dotted = |segment: &str| segment == "." || segment == "..";
     if !path.split('/').any(dotted) {
