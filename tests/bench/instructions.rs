@@ -33,7 +33,7 @@ use sumun::telemetry::otlp::settings::OtelSettings;
 use sumun::telemetry::record::{Attempt, CallRecord, Trace};
 use sumun::telemetry::traceparent::Parent;
 use sumun::telemetry::{CoreTelemetry, Telemetry, TelemetrySettings};
-use sumun::upstream::Pools;
+use sumun::upstream::{Pools, tls_connector};
 use sumun_engine::rate::{Bucket, Rate};
 use sumun_engine::replay::{self, Left, Under, Verdict, play};
 use sumun_engine::{Live, Moment, Route, Snapshot};
@@ -163,7 +163,7 @@ fn telemetry(otel: OtelSettings, runtime: &Runtime) -> Arc<Telemetry> {
         otel,
         clock: Clock::start(),
     };
-    Telemetry::build(settings, runtime.handle()).unwrap()
+    Telemetry::build(settings, &tls_connector().unwrap(), runtime.handle()).unwrap()
 }
 
 /// A worker's end of telemetry, and the limited route as that worker sees it.

@@ -285,17 +285,17 @@ async fn a_draft_with_problems_is_422_and_nothing_recorded_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_stays_within_the_bytes_and_what_is_lost_is_told() {
-    const BYTES: u64 = 256 << 10;
+    const BYTES: u64 = 192 << 10;
     let upstream = Upstream::plain().await;
     let policy = mixed(&policies::upstream(&upstream.url()), "rps: { limit: 1, burst: 1 }", 300);
-    let settings = "workers: 1\nrecording: { bytes: 256KiB }\n";
+    let settings = "workers: 1\nrecording: { bytes: 192KiB }\n";
     let sumun = Sumun::with().policy("policy.yaml", &policy).settings(settings).start().await;
     let load = Load::get(sumun.address(), "/batch/x").connections(8).total(20_000).run().await;
     assert_eq!(load.answers(), 20_000, "{load:?}");
     let status = sumun.admin_get("/api/v1/status").await;
     assert!((100_000..=BYTES).contains(&count(&status, "/recording/bytes")), "{status}");
     assert!(sumun.metric("sumun_recording_bytes").await <= BYTES as f64);
-    assert!(sumun.metric("sumun_recording_lost_total").await > 10_000.0);
+    assert!(sumun.metric("sumun_recording_lost_total").await > 5_000.0);
     let told = preview_of_itself(&sumun).await;
     assert_eq!(count(&told, "/calls") + count(&told, "/lost"), 20_000, "{told}");
     assert_eq!(told["fidelity"]["whole"], false, "{told}");

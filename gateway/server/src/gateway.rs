@@ -110,6 +110,8 @@ impl Gateway {
         let admin_address = admin.local_addr().context("a bound socket has an address")?;
         let addresses = Addresses { listen: listen_address, admin: admin_address };
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
+        // Once: the system's authorities take milliseconds to load, and memory.
+        let connector = connector()?;
         let telemetry = Telemetry::build(
             TelemetrySettings {
                 access_log: settings.access_log.clone(),
@@ -118,6 +120,7 @@ impl Gateway {
                 otel: OtelSettings::from_env()?,
                 clock,
             },
+            &connector,
             background.handle(),
         )?;
         let recording = Recording::new(&settings.recording, settings.workers);
@@ -129,7 +132,7 @@ impl Gateway {
             recording,
             drain: Drain::default(),
             tls,
-            connector: connector()?,
+            connector,
             pseudonym: format!("sumun-{:08x}", fastrand::u32(..)),
             connections: Arc::default(),
             connections_max: descriptors::connections_max(settings.limits.connections),

@@ -51,12 +51,7 @@ const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     \"status\":503,\"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
 
 /// Binds one listening socket per worker. Port 0: the first socket picks, the others follow.
-///
-/// # Errors
-/// Also where another process of the same user listens there with `SO_REUSEPORT`, as a second gateway
-/// does: the kernel would give it a share of the connections, and nobody would be told.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
-    drop(exclusive(address)?);
     let mut bound = address;
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
@@ -68,25 +63,13 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>>
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = unbound(address)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// A socket that shares its address with nobody who listens.
-fn exclusive(address: SocketAddr) -> io::Result<Socket> {
-    let socket = unbound(address)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-fn unbound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    Ok(socket)
 }
 
 /// Accepts until the drain stops it, then once more for what the kernel already holds.

@@ -1,15 +1,14 @@
 //! What is kept of the calls that asked for admission, so that a draft of the policy can be tried on
 //! them ([`sumun_engine::replay`]).
 //!
-//! Begins with the process. Each worker writes a ring of its own ([`ring::Ring`]): 32 bytes when a
-//! call is decided, 32 more where it waits before, and 16 when it ends, without waiting and without
-//! allocating but for a chunk now and then. What the engine's slow loop saw is kept by the engine
-//! itself. Nothing of a call's content is kept: its route, its class, its caller (a hash, and its
+//! Begins with the process. Each worker writes a ring of its own ([`ring::Ring`]): mostly 8 bytes when
+//! a call is decided, as many where it waits before and when it ends ([`entry`]), without waiting and
+//! without allocating but for a chunk now and then. What the engine's slow loop saw is kept by the
+//! engine itself. Nothing of a call's content is kept: its route, its class, its caller (a hash, and its
 //! name where that is no secret), times, and what was decided.
 //!
-//! Bounds: `recording.bytes` altogether, three quarters for calls; [`POLICIES_MAX`] revisions and
-//! [`NAMES_MAX`] names beside; what
-//! is older than `recording.keep` is not shown. The oldest is forgotten first, and counted.
+//! Bounds: `recording.bytes` altogether, three fifths for calls; [`POLICIES_MAX`] revisions and
+//! [`NAMES_MAX`] names beside; what is older than `recording.keep` is not shown. The oldest is forgotten first, and counted.
 
 mod entry;
 mod ring;
@@ -103,7 +102,7 @@ impl Recording {
 
     /// Bytes that the engine may use for its slow loop.
     pub fn journal_bytes(settings: &RecordingSettings) -> usize {
-        settings.bytes as usize / 4
+        settings.bytes as usize / 5 * 2
     }
 
     fn calls_bytes(settings: &RecordingSettings) -> usize {

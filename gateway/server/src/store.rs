@@ -21,6 +21,7 @@ mod purge;
 mod recall;
 mod redis;
 mod replay;
+mod slots;
 mod status;
 mod target;
 mod tee;

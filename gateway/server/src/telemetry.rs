@@ -69,7 +69,6 @@ use self::traces::{TraceCounts, TraceSummary, Traces, Wanted};
 use self::wall::Wall;
 use crate::clock::Clock;
 use crate::settings::AccessLogSettings;
-use crate::upstream::tls_connector;
 
 /// How often rates and quantiles are sampled.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -116,8 +115,8 @@ pub struct Telemetry {
     /// Spans lost after they left their ring.
     unsent: Arc<Counter>,
     flushes: mpsc::Sender<Flush>,
-    /// Towards receivers; `None` where there are none.
-    tls: Option<TlsConnector>,
+    /// Towards receivers.
+    tls: TlsConnector,
     /// What this process is, as OTLP tells it.
     resource: Vec<(String, String)>,
     background: Handle,
@@ -133,21 +132,12 @@ struct Rings {
 // === impl Telemetry ===
 
 impl Telemetry {
-    /// Opens the log, sets up the exporters and starts the tasks on `background`.
+    /// Opens the log, sets up the exporters and starts the tasks on `background`. `tls`: towards
+    /// receivers.
     pub fn build(
         settings: TelemetrySettings,
+        tls: &TlsConnector,
         background: &Handle,
-    ) -> Result<Arc<Self>, TelemetryError> {
-        // The system's authorities take milliseconds to load: only where something is sent.
-        let exports = settings.otel.traces.is_some() || settings.otel.metrics.is_some();
-        let tls = exports.then(tls_connector).transpose().map_err(OtlpError::Tls)?;
-        Self::build_with(settings, background, tls)
-    }
-
-    fn build_with(
-        settings: TelemetrySettings,
-        background: &Handle,
-        tls: Option<TlsConnector>,
     ) -> Result<Arc<Self>, TelemetryError> {
         // Clients of gRPC look for the runtime when they are made.
         let _within = background.enter();
@@ -162,8 +152,8 @@ impl Telemetry {
         let (flushes, flush_requests) = mpsc::channel(1);
         let mut tasks = Vec::new();
         let mut export = None;
-        if let (Some(receiver), Some(tls)) = (&otel.traces, tls.clone()) {
-            let target = Target { receiver, tls, resource: &resource };
+        if let Some(receiver) = &otel.traces {
+            let target = Target { receiver, tls: tls.clone(), resource: &resource };
             let (batches, sender) = otlp::export(&target, envelope, &unsent)?;
             tasks.push(background.spawn(sender.run()).abort_handle());
             export = Some(batches);
@@ -194,7 +184,7 @@ impl Telemetry {
             traces,
             unsent,
             flushes,
-            tls,
+            tls: tls.clone(),
             resource,
         });
         let sampler = background.spawn(sample(Arc::downgrade(&telemetry)));
@@ -233,10 +223,10 @@ impl Telemetry {
     /// Sends all metrics by OTLP once a period, as long as `live` lives. Does nothing where no
     /// receiver is set.
     pub fn push_metrics(self: &Arc<Self>, live: Weak<dyn Gauges>) -> Result<(), TelemetryError> {
-        let (Some(receiver), Some(tls)) = (&self.otel.metrics, &self.tls) else { return Ok(()) };
+        let Some(receiver) = &self.otel.metrics else { return Ok(()) };
         let _within = self.background.enter();
         let started = self.wall.unix_ns(0);
-        let target = Target { receiver, tls: tls.clone(), resource: &self.resource };
+        let target = Target { receiver, tls: self.tls.clone(), resource: &self.resource };
         let sender = MetricsSender::new(&target, started)?;
         let every = self.otel.metrics_every;
         let task = self.background.spawn(push(Arc::downgrade(self), live, sender, every));

@@ -8,9 +8,9 @@
 //! answer, an upgrade, the end of the connection — is hyper's: it reads the same bytes, and gets what
 //! the path has begun.
 //!
-//! Begins with a head that came whole, alone and in one read while nothing else was under way on its
-//! connection; ends with the bytes of its answer. Bounds: a body of [`BODY_BYTES_MAX`]; one call under
-//! way, or begun for hyper.
+//! Begins with a head that came whole and alone while nothing else was under way on its connection;
+//! ends with the bytes of its answer. Bounds: a body of [`BODY_BYTES_MAX`]; one call under way, or
+//! begun for hyper.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::pin::Pin;

@@ -1,10 +1,9 @@
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
-use super::{OVER_THE_BOUND, bind, serve};
+use super::{OVER_THE_BOUND, serve};
 use crate::core::Core;
 
 /// What a function's future takes, bytes.
@@ -25,14 +24,4 @@ fn what_a_client_over_the_bound_gets_is_whole() {
     assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
     let problem: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["code"], "gateway_overloaded");
-}
-
-#[test]
-fn workers_share_an_address_and_a_second_gateway_does_not() {
-    let sockets = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
-    let address = sockets[0].local_addr().unwrap();
-    assert!(sockets.iter().all(|socket| socket.local_addr().unwrap() == address));
-    assert_eq!(bind(address, 1).unwrap_err().kind(), ErrorKind::AddrInUse);
-    drop(sockets);
-    assert!(bind(address, 1).is_ok(), "the address is free again");
 }

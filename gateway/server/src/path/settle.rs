@@ -45,6 +45,7 @@ pub struct Settlement {
 
 impl Settlement {
     /// Begins a call.
+    #[inline]
     pub fn new(record: CallRecord, core: Rc<Core>, connection: Rc<Connection>) -> Box<Self> {
         connection.calls.set(connection.calls.get() + 1);
         Box::new(Self {

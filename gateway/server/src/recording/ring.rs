@@ -1,10 +1,10 @@
 //! One worker's ring of entries: one thread writes, any other reads beside it.
 //!
-//! Memory comes in chunks when they are first reached. An entry never crosses the end of a chunk, so
-//! that reading can begin at any of them. A reader copies, then looks how far the writer has come
+//! Memory comes in chunks when they are first reached. An entry never crosses the end of a chunk, and
+//! none is told against one in another chunk, so that reading can begin at any of them. A reader copies, then looks how far the writer has come
 //! meanwhile, and throws away what may have been written over.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
@@ -16,19 +16,23 @@ use sumun_engine::Moment;
 use sumun_engine::replay::{Asked, Joined, Left};
 
 use super::NAMES_MAX;
-use super::entry::{self, Entry};
+use super::entry::{Entry, Pen, Shorthand, WORDS_MAX};
 use crate::callers::CallerName;
 
-/// Words of eight bytes in a chunk: 16 KiB, some 300 calls.
-const CHUNK_WORDS: u64 = 2048;
+/// Words of eight bytes in a chunk: 8 KiB, some 450 calls. Each begins by telling again who calls.
+const CHUNK_WORDS: u64 = 1024;
 
 const CHUNK_BYTES: usize = CHUNK_WORDS as usize * 8;
 
 /// Least chunks of a ring: below, too much of it is always being written over.
-const CHUNKS_MIN: usize = 4;
+const CHUNKS_MIN: usize = 8;
 
-/// A chunk begins with the time of its first entry and the number of calls in it.
-const HEAD_WORDS: u64 = 2;
+/// A chunk begins with the time of its first entry, what else that is told against, and the number of
+/// calls in it.
+const HEAD_WORDS: u64 = 3;
+const TIME: usize = 0;
+const BEGUN: usize = 1;
+const CALLS: usize = 2;
 
 /// Places of callers whose names were handed over lately.
 const NAMED_PLACES: usize = 256;
@@ -58,7 +62,10 @@ pub(super) struct Read {
 pub struct CoreRecorder {
     ring: Arc<Ring>,
     head: Cell<u64>,
-    next: Cell<u32>,
+    /// Which chunk is being written; which second calls are counted in, and where.
+    place: Cell<usize>,
+    second: Cell<(u64, usize)>,
+    shorthand: RefCell<Shorthand>,
     names: Arc<Mutex<HashMap<u64, CallerName>>>,
     /// Callers whose names were handed over lately, so that few calls look for it.
     named: Box<[Cell<u64>]>,
@@ -67,7 +74,7 @@ pub struct CoreRecorder {
 // === impl Ring ===
 
 impl Ring {
-    /// A ring of at most this many bytes, but of four chunks at least.
+    /// A ring of at most this many bytes, but of [`CHUNKS_MIN`] chunks at least.
     pub(super) fn new(bytes: usize, keep: Duration) -> Self {
         let seconds = keep.as_secs() as usize + 2;
         let chunks = (bytes.saturating_sub(seconds * 8) / CHUNK_BYTES).max(CHUNKS_MIN);
@@ -108,6 +115,7 @@ impl Ring {
         // The chunk behind the newest may be written over at any moment.
         let oldest = newest.saturating_sub(count - 2);
         let mut read = Read { entries: Vec::new(), complete_from: None };
+        let mut shorthand = Shorthand::new();
         for number in oldest..=newest {
             let Some(chunk) = self.chunks[(number % count) as usize].get() else { break };
             let words: Vec<u64> = chunk.iter().map(|word| word.load(Relaxed)).collect();
@@ -118,20 +126,23 @@ impl Ring {
             }
             let written = head.saturating_sub(number * CHUNK_WORDS).min(CHUNK_WORDS) as usize;
             if read.entries.is_empty() && number > 0 {
-                read.complete_from = Some(Moment::from_nanos(words[0]));
+                read.complete_from = Some(Moment::from_nanos(words[TIME]));
             }
-            let mut rest = words.get(HEAD_WORDS as usize..written).unwrap_or_default();
-            while let Some((entry, length)) = entry::read(rest) {
-                read.entries.push(entry);
-                rest = &rest[length..];
-            }
+            shorthand.resume(Moment::from_nanos(words[TIME]), words[BEGUN]);
+            let told = words.get(HEAD_WORDS as usize..written).unwrap_or_default();
+            let mut told = told.iter().copied();
+            read.entries.extend(std::iter::from_fn(|| shorthand.read(&mut told)));
         }
         read
     }
 
-    fn chunk(&self, number: u64) -> &Chunk {
-        let place = &self.chunks[(number % self.chunks.len() as u64) as usize];
-        place.get_or_init(|| (0..CHUNK_WORDS).map(|_| AtomicU64::new(0)).collect())
+    /// Where the chunk is that a word belongs to.
+    fn place(&self, word: u64) -> usize {
+        (word / CHUNK_WORDS % self.chunks.len() as u64) as usize
+    }
+
+    fn chunk(&self, place: usize) -> &Chunk {
+        self.chunks[place].get_or_init(|| (0..CHUNK_WORDS).map(|_| AtomicU64::new(0)).collect())
     }
 }
 
@@ -144,7 +155,9 @@ fn second(at: Moment) -> u64 {
 impl CoreRecorder {
     pub(super) fn new(ring: Arc<Ring>, names: Arc<Mutex<HashMap<u64, CallerName>>>) -> Self {
         let named = std::iter::repeat_with(Cell::default).take(NAMED_PLACES).collect();
-        Self { ring, head: Cell::new(0), next: Cell::new(0), names, named }
+        let shorthand = RefCell::new(Shorthand::new());
+        let (head, place, second) = (Cell::new(0), Cell::new(0), Cell::new((0, 0)));
+        Self { ring, head, place, second, shorthand, names, named }
     }
 
     /// Tells a caller's name; hardly anything where that was done lately.
@@ -160,72 +173,78 @@ impl CoreRecorder {
 
     /// A call waits for a slot; returns the number that its decision is told with.
     pub fn joined(&self, joined: &Joined) -> u32 {
-        let number = self.number();
-        self.push(&entry::joined(number, joined), joined.at, false);
-        number
-    }
-
-    fn number(&self) -> u32 {
-        let number = self.next.get();
-        self.next.set(number.wrapping_add(1));
-        number
+        self.push(joined.at, joined.order, |shorthand, pen, _| shorthand.joined(joined, pen))
     }
 
     /// A call was decided, with the number that it has if it has waited; returns the number that its
     /// end is told with.
     pub fn asked(&self, number: Option<u32>, asked: &Asked) -> u32 {
-        let number = number.unwrap_or_else(|| self.number());
-        self.push(&entry::asked(number, asked), asked.at, true);
-        let slot = (second(asked.at) % self.ring.seconds.len() as u64) as usize;
-        let (slot, now) = (&self.ring.seconds[slot], second(asked.at) << 32);
+        self.count(second(asked.at));
+        self.push(asked.at, asked.order, |shorthand, pen, calls| {
+            calls.store(calls.load(Relaxed) + 1, Relaxed);
+            shorthand.asked(number, asked, pen)
+        })
+    }
+
+    fn count(&self, now: u64) {
+        let (mut counted, mut slot) = self.second.get();
+        if counted != now {
+            slot = (now % self.ring.seconds.len() as u64) as usize;
+            counted = now;
+            self.second.set((counted, slot));
+        }
+        let slot = &self.ring.seconds[slot];
         let word = slot.load(Relaxed);
-        let same = word >> 32 == now >> 32;
-        slot.store(if same { word + 1 } else { now | 1 }, Relaxed);
-        number
+        slot.store(if word >> 32 == now { word + 1 } else { now << 32 | 1 }, Relaxed);
     }
 
     /// A call that ran has ended, or has left the line without a decision.
     pub fn left(&self, number: u32, left: &Left) {
-        self.push(&entry::left(number, left), left.at, false);
+        self.push(left.at, left.order, |shorthand, pen, _| shorthand.left(number, left, pen));
     }
 
-    fn push(&self, words: &[u64], at: Moment, call: bool) {
+    /// Writes an entry, which is handed where to, and the number of calls in the chunk.
+    fn push<T>(
+        &self,
+        at: Moment,
+        turn: u32,
+        write: impl FnOnce(&mut Shorthand, &mut Pen<'_>, &AtomicU64) -> T,
+    ) -> T {
+        let shorthand = &mut *self.shorthand.borrow_mut();
         let mut head = self.head.get();
-        let mut offset = head % CHUNK_WORDS;
-        let length = words.len() as u64;
-        if offset == 0 || offset + length > CHUNK_WORDS {
-            head = self.turn_over(head, offset, at);
-            offset = HEAD_WORDS;
+        let offset = head % CHUNK_WORDS;
+        if offset == 0 || offset + WORDS_MAX as u64 > CHUNK_WORDS {
+            head = self.turn_over(head, at);
+            self.place.set(self.ring.place(head));
+            self.ring.chunk(self.place.get())[BEGUN].store(shorthand.begin(at, turn), Relaxed);
         }
-        let chunk = self.ring.chunk(head / CHUNK_WORDS);
-        for (place, word) in std::iter::zip(&chunk[offset as usize..], words) {
-            place.store(*word, Relaxed);
-        }
-        if call {
-            chunk[1].store(chunk[1].load(Relaxed) + 1, Relaxed);
-        }
-        self.head.set(head + length);
-        self.ring.head.store(head + length, Release);
+        let chunk = self.ring.chunk(self.place.get());
+        let mut pen = Pen::new(&chunk[(head % CHUNK_WORDS) as usize..]);
+        let written = write(shorthand, &mut pen, &chunk[CALLS]);
+        head += pen.written() as u64;
+        self.head.set(head);
+        self.ring.head.store(head, Release);
+        written
     }
 
     /// Ends the chunk being written and begins the next.
-    fn turn_over(&self, head: u64, offset: u64, at: Moment) -> u64 {
-        let number = head.div_ceil(CHUNK_WORDS);
-        if offset > 0 {
-            let chunk = self.ring.chunk(head / CHUNK_WORDS);
+    fn turn_over(&self, head: u64, at: Moment) -> u64 {
+        let begins = head.next_multiple_of(CHUNK_WORDS);
+        if head < begins {
             // What an older entry left here must not be read as one.
-            chunk[offset as usize..].iter().for_each(|word| word.store(0, Relaxed));
+            let chunk = self.ring.chunk(self.ring.place(head));
+            chunk[(head % CHUNK_WORDS) as usize..].iter().for_each(|word| word.store(0, Relaxed));
         }
         // Readers learn that it is being written over before it is.
-        self.ring.head.store(number * CHUNK_WORDS, Relaxed);
+        self.ring.head.store(begins, Relaxed);
         fence(Release);
-        let chunk = self.ring.chunk(number);
-        let (began, calls) = (chunk[0].load(Relaxed), chunk[1].load(Relaxed));
+        let chunk = self.ring.chunk(self.ring.place(begins));
+        let (began, calls) = (chunk[TIME].load(Relaxed), chunk[CALLS].load(Relaxed));
         if calls > 0 && at.since(Moment::from_nanos(began)) < self.ring.keep {
             self.ring.lost.fetch_add(calls, Relaxed);
         }
-        chunk[0].store(at.nanos(), Relaxed);
-        chunk[1].store(0, Relaxed);
-        number * CHUNK_WORDS + HEAD_WORDS
+        chunk[TIME].store(at.nanos(), Relaxed);
+        chunk[CALLS].store(0, Relaxed);
+        begins + HEAD_WORDS
     }
 }

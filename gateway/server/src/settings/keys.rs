@@ -302,7 +302,7 @@ pub(crate) const KEYS: &[Key] = &[
         flag: "recording-bytes",
         value: "BYTES",
         about: "Memory for recorded calls, on which a draft of the policy is tried; 0B: none",
-        reason: "some 130,000 calls: two minutes at 1,000 a second, a quarter of an hour at 145",
+        reason: "at least 130,000 calls: two minutes at 1,000 a second, a quarter of an hour at 145",
         list: false,
         set: |d, text| put(&mut d.settings.recording.bytes, bytes(text, 0, GIB)),
         show: |s| Some(show_bytes(s.recording.bytes)),

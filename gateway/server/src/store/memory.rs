@@ -26,8 +26,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Record, Variant};
 use super::key::{Key, Prehashed};
+use super::slots::Slots;
 
-/// Slots of purge epochs: 512 KiB. Two URLs in one slot cost a needless miss after a purge, no more;
+/// Slots of purge epochs: 512 KiB, from the first purge on. Two URLs in one slot cost a needless miss after a purge, no more;
 /// with so many slots that takes 650 purges within one fetch for one answer in a hundred. Gateways
 /// that share a store have the same ones: another number is another version of its entries.
 pub(crate) const EPOCH_SLOTS: usize = 65_536;
@@ -78,9 +79,9 @@ pub(crate) struct Memory {
     /// Of the last purge that is known by its slot only.
     outdated: AtomicU64,
     /// Of the last purge of each URL, route, group and tag, by hash.
-    purged: Box<[AtomicU64]>,
+    purged: Slots,
     /// When the same were last purged softly, monotonic ns; 0: never. Behind them: everything.
-    softened_ns: Box<[AtomicU64]>,
+    softened_ns: Slots,
     /// The latest of these.
     softened_last_ns: AtomicU64,
     evictions: Evictions,
@@ -107,8 +108,8 @@ impl Memory {
             epoch: AtomicU64::new(0),
             purged_all: AtomicU64::new(0),
             outdated: AtomicU64::new(0),
-            purged: (0..EPOCH_SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            softened_ns: (0..=EPOCH_SLOTS).map(|_| AtomicU64::new(0)).collect(),
+            purged: Slots::new(EPOCH_SLOTS),
+            softened_ns: Slots::new(EPOCH_SLOTS + 1),
             softened_last_ns: AtomicU64::new(0),
             evictions,
         }
@@ -126,7 +127,7 @@ impl Memory {
     }
 
     fn is_outdated(&self, url_hash: u64, has_headers: bool, variant: &Variant) -> bool {
-        let is_later = |hash: u64| self.slot(hash).load(Ordering::Acquire) > variant.epoch;
+        let is_later = |hash: u64| self.purged_in(hash) > variant.epoch;
         (has_headers && is_later(url_hash))
             || variant.labels.hashes().iter().any(|&label| is_later(label))
             || (self.outdated.load(Ordering::Acquire) > variant.epoch
@@ -143,7 +144,7 @@ impl Memory {
         let labels = variant.labels.hashes().iter().map(|&label| url_slot(label));
         own.into_iter()
             .chain(labels)
-            .map(|slot| self.softened_ns[slot as usize].load(Ordering::Acquire))
+            .map(|slot| self.softened_ns.get(slot as usize))
             .filter(|&softened_ns| softened_ns > 0 && softened_ns >= variant.asked_ns)
             .min()
     }
@@ -151,8 +152,8 @@ impl Memory {
     /// Notes a soft purge of a slot, or of everything ([`EPOCH_SLOTS`]). Cheap.
     pub(crate) fn soften(&self, slot: u32, now_ns: u64) {
         let now_ns = now_ns.max(1);
-        if let Some(softened_ns) = self.softened_ns.get(slot as usize) {
-            softened_ns.fetch_max(now_ns, Ordering::AcqRel);
+        if slot as usize <= EPOCH_SLOTS {
+            self.softened_ns.raise(slot as usize, now_ns);
             self.softened_last_ns.fetch_max(now_ns, Ordering::AcqRel);
         }
     }
@@ -160,17 +161,15 @@ impl Memory {
     /// Takes note of a purge that is known by its slot only. Cheap.
     pub(crate) fn outdate(&self, slot: u32) {
         let epoch = self.next_epoch();
-        if let Some(purged) = self.purged.get(slot as usize) {
-            purged.fetch_max(epoch, Ordering::AcqRel);
-        }
+        self.purged.raise(slot as usize, epoch);
         self.outdated.fetch_max(epoch, Ordering::AcqRel);
     }
 
     /// Tells apart what was asked before and after a purge, soft ones too, that may have been of this
     /// key's URL or of everything.
     pub(crate) fn purged_epoch(&self, key: &Key) -> u64 {
-        let url = self.slot(key.url_hash).load(Ordering::Acquire);
-        let softened = |slot: usize| self.softened_ns[slot].load(Ordering::Acquire);
+        let url = self.purged_in(key.url_hash);
+        let softened = |slot: usize| self.softened_ns.get(slot);
         let soft_ns = softened(url_slot(key.url_hash) as usize).max(softened(EPOCH_SLOTS));
         url.max(self.purged_all.load(Ordering::Acquire)) ^ soft_ns.rotate_left(32)
     }
@@ -309,21 +308,22 @@ impl Memory {
 
     fn purged_since(&self, url_hash: u64, route: &Name, epoch: u64) -> bool {
         self.purged_all.load(Ordering::Acquire) > epoch
-            || self.slot(url_hash).load(Ordering::Acquire) > epoch
-            || self.slot(route_hash(route)).load(Ordering::Acquire) > epoch
+            || self.purged_in(url_hash) > epoch
+            || self.purged_in(route_hash(route)) > epoch
     }
 
     fn bump(&self, hash: u64) {
         let epoch = self.next_epoch();
-        self.slot(hash).fetch_max(epoch, Ordering::AcqRel);
+        self.purged.raise(url_slot(hash) as usize, epoch);
     }
 
     fn next_epoch(&self) -> u64 {
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    fn slot(&self, hash: u64) -> &AtomicU64 {
-        &self.purged[url_slot(hash) as usize]
+    /// The epoch of the last purge in the slot of a hash.
+    fn purged_in(&self, hash: u64) -> u64 {
+        self.purged.get(url_slot(hash) as usize)
     }
 }
 

@@ -74,14 +74,14 @@ impl Collector {
     #[expect(clippy::option_option, reason = "empty rings, and nothing to export of full ones")]
     fn collect(&mut self) -> Option<Option<Batch>> {
         let share = BATCH_CALLS.div_ceil(self.drains.len().max(1));
-        let mut writer = self.export.as_ref().map(Export::writer);
+        let mut writer = None;
         let (mut calls, mut spans) = (0_usize, 0);
         for drain in &self.drains {
             for record in drain.drain(share) {
                 calls += 1;
                 spans += record.spans();
-                if let Some(writer) = &mut writer {
-                    writer.put(&self.encoder, &record);
+                if let Some(export) = &self.export {
+                    writer.get_or_insert_with(|| export.writer()).put(&self.encoder, &record);
                 }
                 self.traces.keep(record);
             }

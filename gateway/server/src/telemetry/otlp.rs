@@ -39,9 +39,6 @@ pub enum OtlpError {
     /// Of metrics.
     #[error("cannot set up the export of metrics")]
     Metrics(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The system's certificate authorities.
-    #[error("cannot set up TLS for the export of telemetry")]
-    Tls(#[source] rustls::Error),
 }
 
 /// Who says what is told (OTLP's instrumentation scope), and its version.

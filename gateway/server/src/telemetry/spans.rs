@@ -17,18 +17,16 @@ use tokio::sync::Notify;
 use super::cells::Counter;
 use super::labels::{method_index, method_label};
 use super::meters::Verdict;
-use super::record::{
-    ATTEMPTS_MAX, Attempt, CacheResult, CallRecord, RoutePlace, ShedRecord, Trace,
-};
+use super::record::{Attempt, CacheResult, CallRecord, RoutePlace, ShedRecord, Trace};
 use super::sampling::Sampler;
 use crate::refusal::Code;
 
 /// Records waiting on one core: 20 ms at 50,000 calls a second when all are sampled; the task is
-/// woken when half are taken. At most 640 KiB a core, and only where traces are exported.
+/// woken when half are taken. At most 352 KiB a core, and only where traces are exported.
 const EXPORTED_RECORDS: usize = 1024;
 
 /// Records waiting on one core where nothing is exported: what [`NOTABLE_PER_CORE`] and
-/// [`SAMPLED_PER_CORE`] let in in a second, and some. At most 160 KiB a core.
+/// [`SAMPLED_PER_CORE`] let in in a second, and some. At most 88 KiB a core.
 const LOCAL_RECORDS: usize = 256;
 
 /// Sampled calls a second on one core where nothing is exported: the page shows the newest few, and
@@ -46,8 +44,12 @@ pub const SLOW_NS: u64 = 1_000_000_000;
 /// Bytes kept of a path; longer ones are cut.
 const PATH_BYTES: usize = 192;
 
+/// Bytes of a path that the record itself has room for: most are shorter.
+const PATH_BYTES_WITHIN: usize = 54;
+
 /// What a span needs of a finished call. It copies the path rather than share it: a shared slice
-/// would hold the whole read buffer of its connection until it is exported.
+/// would hold the whole read buffer of its connection until it is exported. What few calls have is
+/// kept apart: the ring has room for a thousand records.
 #[derive(Debug)]
 pub struct SpanRecord {
     pub(super) place: Option<Arc<RoutePlace>>,
@@ -64,12 +66,15 @@ pub struct SpanRecord {
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<Code>,
     pub(super) retry_after_ms: u32,
-    pub(super) shed: Option<ShedRecord>,
-    pub(super) shadow: Option<ShedRecord>,
+    /// What was seen and compared, where that refused the call or would have.
+    limit: Option<Box<ShedRecord>>,
+    pub(super) is_shed: bool,
+    is_shed_in_shadow: bool,
     pub(super) cache: Option<CacheResult>,
     pub(super) cache_fwd: Option<&'static str>,
     pub(super) cache_detail: Option<&'static str>,
-    pub(super) attempts: [Option<Attempt>; ATTEMPTS_MAX],
+    first: Option<Attempt>,
+    retry: Option<Box<Attempt>>,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
     pub(super) complete: bool,
@@ -90,24 +95,34 @@ pub(super) struct Told {
 }
 
 /// A path, cut at [`PATH_BYTES`], without its query: that may hold what must not be told.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Path {
-    len: u8,
-    bytes: [u8; PATH_BYTES],
+#[derive(Debug)]
+pub(super) enum Path {
+    Short { len: u8, bytes: [u8; PATH_BYTES_WITHIN] },
+    Long(Box<str>),
 }
 
 // === impl Path ===
 
 impl Path {
     fn new(path: &str) -> Self {
-        let len = path.floor_char_boundary(PATH_BYTES);
-        let mut bytes = [0; PATH_BYTES];
-        bytes[..len].copy_from_slice(&path.as_bytes()[..len]);
-        Self { len: len as u8, bytes }
+        let path = &path[..path.floor_char_boundary(PATH_BYTES)];
+        let mut bytes = [0; PATH_BYTES_WITHIN];
+        match bytes.get_mut(..path.len()) {
+            Some(room) => {
+                room.copy_from_slice(path.as_bytes());
+                Self::Short { len: path.len() as u8, bytes }
+            }
+            None => Self::Long(path.into()),
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
+        match self {
+            Self::Short { len, bytes } => {
+                std::str::from_utf8(&bytes[..usize::from(*len)]).unwrap_or("")
+            }
+            Self::Long(path) => path,
+        }
     }
 }
 
@@ -115,6 +130,7 @@ impl Path {
 
 impl SpanRecord {
     fn new(record: &CallRecord) -> Self {
+        let [first, retry] = &record.attempts;
         Self {
             verdict: Verdict::of(record),
             method: method_label(method_index(&record.method)),
@@ -131,12 +147,14 @@ impl SpanRecord {
             status: record.status,
             refusal: record.refusal,
             retry_after_ms: record.retry_after_ms,
-            shed: record.shed,
-            shadow: record.shadow,
+            limit: record.shed.or(record.shadow).map(Box::new),
+            is_shed: record.shed.is_some(),
+            is_shed_in_shadow: record.shadow.is_some(),
             cache: record.cache,
             cache_fwd: record.cache_fwd,
             cache_detail: record.cache_detail,
-            attempts: record.attempts.clone(),
+            first: first.clone(),
+            retry: retry.clone().map(Box::new),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             complete: record.complete,
@@ -151,20 +169,33 @@ impl SpanRecord {
 
     /// What was decided, as reports have it.
     pub(super) fn told(&self) -> Told {
-        let limit = self.shed.or(self.shadow);
-        let shadow = self.shed.is_none() && self.shadow.is_some();
+        let limit = self.limit.as_deref().copied();
+        let shadow = !self.is_shed && self.is_shed_in_shadow;
         Told {
             // In shadow mode: what would have been, as the metrics have it.
-            decision: if self.shadow.is_some() { "refuse" } else { self.verdict.decision() },
+            decision: if self.is_shed_in_shadow { "refuse" } else { self.verdict.decision() },
             reason: self.refusal.or(limit.map(|limit| limit.code)).map(Code::as_str),
             limit,
             shadow,
         }
     }
 
+    /// Tries at endpoints, in order.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = &Attempt> + Clone {
+        self.first.iter().chain(self.retry.as_deref())
+    }
+
     /// Spans it becomes: the call's and one for each attempt.
     pub(super) fn spans(&self) -> u64 {
-        1 + self.attempts.iter().flatten().count() as u64
+        1 + self.attempts().count() as u64
+    }
+
+    /// Memory beside itself, bytes. What it shares with the policy counts for nothing.
+    pub(super) fn bytes_beside(&self) -> usize {
+        let path = if let Path::Long(path) = &self.path { path.len() } else { 0 };
+        path + self.caller.as_ref().map_or(0, |caller| caller.len())
+            + self.limit.as_deref().map_or(0, size_of_val)
+            + self.retry.as_deref().map_or(0, size_of_val)
     }
 }
 

@@ -8,6 +8,7 @@ use super::record::CallRecord;
 use super::*;
 use crate::refusal::Code;
 use crate::settings::AccessLogFormat;
+use crate::upstream::tls_connector;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,7 +31,7 @@ fn telemetry(cores: usize, to: Option<std::path::PathBuf>) -> (Arc<Telemetry>, R
         otel: OtelSettings::off(),
         clock: Clock::start(),
     };
-    (Telemetry::build(settings, runtime.handle()).unwrap(), runtime)
+    (Telemetry::build(settings, &tls_connector().unwrap(), runtime.handle()).unwrap(), runtime)
 }
 
 #[test]

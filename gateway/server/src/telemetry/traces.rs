@@ -110,7 +110,7 @@ impl Kind {
     /// The first that fits: who was refused was not slow by himself.
     fn of(record: &SpanRecord) -> Self {
         let failed = record.status >= 500 || !record.complete;
-        if (record.refusal.is_some() && record.status < 500) || record.shed.is_some() {
+        if (record.refusal.is_some() && record.status < 500) || record.is_shed {
             Self::Refused
         } else if failed {
             Self::Error
@@ -220,9 +220,9 @@ impl Ring {
 // === impl Kept ===
 
 impl Kept {
-    /// Memory that goes with it, bytes. What the record shares with the policy counts for nothing.
+    /// Memory that goes with it, bytes.
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.record.caller.as_ref().map_or(0, |caller| caller.len())
+        size_of::<Self>() + self.record.bytes_beside()
     }
 }
 

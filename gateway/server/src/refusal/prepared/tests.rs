@@ -16,7 +16,7 @@ use crate::settings::{AccessLogFormat, AccessLogSettings};
 use crate::telemetry::otlp::settings::OtelSettings;
 use crate::telemetry::record::Trace;
 use crate::telemetry::{Telemetry, TelemetrySettings};
-use crate::upstream::Pools;
+use crate::upstream::{Pools, tls_connector};
 
 const POLICY: &str = "version: 1
 upstreams: { mailbox: { endpoints: [http://127.0.0.1:1] } }
@@ -36,7 +36,8 @@ fn plan() -> Rc<RoutePlan> {
         otel: OtelSettings::off(),
         clock: Clock::start(),
     };
-    let telemetry = Telemetry::build(settings, runtime.handle()).unwrap();
+    let telemetry =
+        Telemetry::build(settings, &tls_connector().unwrap(), runtime.handle()).unwrap();
     let meters = snapshot.routes().iter().map(|route| telemetry.route(&route.policy)).collect();
     let plan = Plan { snapshot: Arc::new(snapshot), meters, recorded: Vec::new() };
     let plan = CorePlan::new(Arc::new(plan), &Pools::default());

@@ -37,7 +37,7 @@ impl SpanEncoder {
     /// Writes the record's spans.
     pub(super) fn encode(&self, record: &SpanRecord, form: &mut impl Form) {
         self.server(record, form);
-        let attempts = record.attempts.iter().flatten();
+        let attempts = record.attempts();
         let last = attempts.clone().count().saturating_sub(1);
         for (index, attempt) in attempts.enumerate() {
             self.client(record, attempt, index, index == last, form);

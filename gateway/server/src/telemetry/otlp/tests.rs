@@ -38,7 +38,7 @@ fn telemetry_by(variables: &[(&str, &str)], tls: TlsConnector) -> (Arc<Telemetry
         otel,
         clock: Clock::start(),
     };
-    (Telemetry::build_with(settings, runtime.handle(), Some(tls)).unwrap(), runtime)
+    (Telemetry::build(settings, &tls, runtime.handle()).unwrap(), runtime)
 }
 
 /// Settles a forwarded call in a trace of its own and a refused one; gives the trace ids.

@@ -71,7 +71,6 @@ impl TraceSummary {
         let Kept { number, kind, record } = kept;
         let (told, trace) = (record.told(), &record.trace);
         let place = record.place.as_deref();
-        let attempts = || record.attempts.iter().flatten();
         Self {
             number: *number,
             kind: *kind,
@@ -97,8 +96,8 @@ impl TraceSummary {
             policy_file: place.map(|place| place.file.to_string()),
             revision: record.revision,
             cache: record.cache.map(cache_label),
-            attempts: attempts().count(),
-            endpoint: attempts().last().map(|Attempt { endpoint, .. }| endpoint.to_string()),
+            attempts: record.attempts().count(),
+            endpoint: record.attempts().last().map(|Attempt { endpoint, .. }| endpoint.to_string()),
         }
     }
 }
