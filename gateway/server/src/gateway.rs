@@ -119,17 +119,7 @@ impl Gateway {
         let tls = settings.tls.as_ref().map(listen::tls::acceptor).transpose()?;
         // Once: the system's authorities take milliseconds to load, and memory.
         let connector = connector()?;
-        let telemetry = Telemetry::build(
-            TelemetrySettings {
-                access_log: settings.access_log.clone(),
-                cores: settings.workers,
-                scheme: if tls.is_some() { "https" } else { "http" },
-                otel: OtelSettings::from_env()?,
-                clock,
-            },
-            &connector,
-            background.handle(),
-        )?;
+        let telemetry = telemetry(&settings, clock, &connector, &background)?;
         let recording = Recording::new(&settings.recording, settings.workers);
         let live = Arc::new(live(&settings, recording.is_some()));
         let shared = Arc::new(Shared {
@@ -341,6 +331,22 @@ fn connector() -> anyhow::Result<TlsConnector> {
 }
 
 /// The engine's state, with a journal where calls are recorded.
+fn telemetry(
+    settings: &Settings,
+    clock: Clock,
+    connector: &TlsConnector,
+    background: &Runtime,
+) -> anyhow::Result<Arc<Telemetry>> {
+    let telemetry = TelemetrySettings {
+        access_log: settings.access_log.clone(),
+        cores: settings.workers,
+        scheme: if settings.tls.is_some() { "https" } else { "http" },
+        otel: OtelSettings::from_env()?,
+        clock,
+    };
+    Ok(Telemetry::build(telemetry, connector, background.handle())?)
+}
+
 fn live(settings: &Settings, is_recorded: bool) -> Live {
     let (recorded, callers_max) = (&settings.recording, settings.callers.callers_max);
     if is_recorded {
