@@ -8,8 +8,9 @@
 //! - `> METHOD [/more] | name: value …`: what the client asks. `body: text` is sent as the body.
 //! - `= …`: what must be true of the last call: `hit` (the origin was not asked), `miss` (it was,
 //!   and its answer was wanted), `asks` (it was, with a condition), a status, `target ?a=1` (what the
-//!   origin was asked for ends so), `body text` (`-`: none), `name: value` of the answer, `origin name: value` of what the origin was sent. A value
-//!   `-` means absent, `~text` contains it, `>=n` a number.
+//!   origin was asked for ends so), `body text` (`-`: none), `name: value` of the answer, `origin
+//!   name: value` of what the origin was sent. A value `-` means absent, `~text` contains it, `>=n`
+//!   a number.
 //! - `wait N`: until the origin has been asked N times.
 //!
 //! `{now}`, `{now-60}`, `{now+60}` are dates.
