@@ -19,6 +19,22 @@ test("an upstream is shown as it is, and what is wrong with its signals, with th
   await expect(endpoint).toContainText("workers 20%");
 });
 
+test("a file of keys that can't be used is named, without what stands in it, until it can", async ({ page, upstream, start, open }) => {
+  const gateway = await start({
+    policies: { "mail.yaml": mail(upstream.url), keys: "orders first-key\n" },
+    settings: "callers: { by: [api_key:X-Api-Key], api_keys: policies/keys }\n",
+  });
+  await open(gateway, "/system");
+  const problems = page.getByRole("region", { name: "Problems of the files of keys" });
+  await expect(page.getByRole("region", { name: "What the doctor says" })).toBeVisible();
+  await expect(problems).toHaveCount(0);
+  gateway.write("keys", "orders spoilt key\n");
+  await expect(problems.getByRole("listitem")).toContainText("callers.api_keys policies/keys:1");
+  await expect(problems).not.toContainText("spoilt");
+  gateway.write("keys", "billing second-key\n");
+  await expect(problems).toHaveCount(0);
+});
+
 test("every change and every attempt stands in the audit log, and who made it", async ({ page, upstream, start, enter, withUsers }) => {
   const gateway = await start({ policies: { "mail.yaml": mail(upstream.url) }, settings: withUsers });
   await gateway.save("mail.yaml", `${mail(upstream.url)}# quiet\n`, "야간 점검");

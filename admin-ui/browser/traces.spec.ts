@@ -79,6 +79,18 @@ test("a caller's trace goes on here, is copied on and downloaded", async ({ page
   expect(written.find(({ kind }) => kind === 2)?.parentSpanId).toBe("b7ad6b7169203331");
 });
 
+test("a call that the cache saw says why the service was asked", async ({ page, upstream, start, open }) => {
+  const gateway = await start({ policies: { "mail.yaml": mail(upstream.url) } });
+  const sampled = (id: string) => ({ headers: { traceparent: `00-${id}-b7ad6b7169203331-01` } });
+  await gateway.call("/mail/list/1", sampled("1".repeat(32)));
+  await gateway.call("/mail/list/1", sampled("2".repeat(32)));
+  await open(gateway, "/traces");
+  const calls = page.getByRole("navigation", { name: "Recent calls" }).getByRole("listitem").filter({ hasText: "/mail/list/1" });
+  await expect(calls).toHaveCount(2);
+  await expect(calls.first()).toContainText(/· hit\s*$/);
+  await expect(calls.last()).toContainText("· miss (uri-miss)");
+});
+
 test("a trace that is not kept says so", async ({ page, start, open }) => {
   const gateway = await start();
   await gateway.call("/anything");

@@ -316,3 +316,25 @@ async fn a_call_under_way_when_the_drain_begins_is_answered() {
     assert_eq!((answer.text().as_str(), answer.header("connection")), ("odd", Some("close")));
     assert!(sumun.wait_exit(DEADLINE).await.success());
 }
+
+/// The limit is one for the whole head, whoever reads which part of it.
+#[tokio::test]
+async fn half_a_head_late_and_then_silence_is_504_within_the_limit() {
+    let upstream = Upstream::start(|request| match request.target() {
+        "/odd" => Reply::raw("HTTP/1.1 200 OK\r\ncontent-")
+            .after(Duration::from_millis(700))
+            .then(Step::Hang),
+        target => Reply::ok(target),
+    })
+    .await;
+    let keys = format!("endpoints: [\"{}\"], timeout: {{ response: 1s }}", upstream.url());
+    let sumun = Sumun::start(&policies::policy(&keys, "")).await;
+    let mut client = Client::connect(sumun.address()).await;
+    warm_up(&mut client).await;
+    let began = std::time::Instant::now();
+    client.exchange(ODD).await.problem(504, "upstream_timeout");
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(950), "{took:?}");
+    assert!(took < Duration::from_millis(1400), "{took:?}");
+    sumun.idle(DEADLINE).await;
+}

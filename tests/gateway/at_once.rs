@@ -112,3 +112,78 @@ async fn a_malformed_head_and_an_end_after_a_refusal_end_the_connection() {
         assert!(client.rest().await.0.is_empty(), "nothing is read after it");
     }
 }
+
+/// What of a refused call's body is still to come is read, within bounds: its connection goes on.
+#[tokio::test]
+async fn a_body_that_comes_after_its_refusal_does_not_cost_the_connection() {
+    let (upstream, sumun) = refusing().await;
+    upstream.forget();
+    let large = "x".repeat(60_000);
+    let chunks = format!("5\r\nhello\r\nea60\r\n{large}\r\n0\r\nx-sum: 1\r\n\r\n");
+    let mut client = Client::connect(sumun.address()).await;
+    for (framing, body) in [
+        ("content-length: 60000", large.as_str()),
+        ("transfer-encoding: chunked", chunks.as_str()),
+        ("content-length: 5", "hello"),
+        ("transfer-encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+    ] {
+        let head = format!("POST /batch/x HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n");
+        let (begin, end) = body.split_at(body.len() / 2);
+        for parts in [
+            vec![head.clone() + body],
+            vec![head.clone(), body.to_owned()],
+            vec![head.clone() + begin, end.to_owned()],
+            vec![head + body + SERVED + REFUSED],
+        ] {
+            let followed = parts.len() == 1 && parts[0].ends_with(REFUSED);
+            let mut parts = parts.into_iter();
+            client.send(parts.next().expect("a first part")).await;
+            let refused = client.answer().await;
+            refused.problem(429, "rps_over");
+            assert_eq!(refused.header("connection"), None, "{framing}");
+            for part in parts {
+                client.send(part).await;
+            }
+            if followed {
+                assert_eq!(client.answer().await.status, 200);
+                assert_eq!(client.answer().await.status, 429);
+            }
+            assert_eq!(client.exchange(REFUSED).await.status, 429, "{framing}");
+            assert_eq!(client.exchange(SERVED).await.status, 200, "{framing}");
+        }
+    }
+    for seen in upstream.requests() {
+        assert!(seen.method() == "GET" && seen.target() == "/page/x", "{seen:?}");
+    }
+    assert!(upstream.malformed().is_empty(), "{:?}", upstream.malformed());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_or_does_not_come_ends_the_connection() {
+    let (upstream, sumun) = refusing().await;
+    upstream.forget();
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(65_536));
+    for (framing, body) in [
+        ("content-length: 100000", SERVED.to_owned()),
+        ("content-length: 500", SERVED.to_owned()),
+        ("transfer-encoding: chunked", "5\r\nhel".to_owned()),
+        ("transfer-encoding: chunked", chunk.repeat(4)),
+        // Whether a body comes or the next call, only the client knows.
+        ("content-length: 5\r\nexpect: 100-continue", String::new()),
+    ] {
+        let mut client = Client::connect(sumun.address()).await;
+        let head = format!("POST /batch/x HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n");
+        client.send(head).await;
+        let refused = client.answer().await;
+        refused.problem(429, "rps_over");
+        if framing == "content-length: 100000" {
+            assert_eq!(refused.header("connection"), Some("close"));
+        }
+        assert!(refused.interim.is_empty(), "nobody is asked to go on: {framing}");
+        client.send(body).await;
+        client.send(SERVED).await;
+        assert!(client.rest().await.0.is_empty(), "{framing}");
+    }
+    assert_eq!(upstream.request_count(), 0, "{:?}", upstream.requests());
+    sumun.idle(sumun_tests::DEADLINE).await;
+}

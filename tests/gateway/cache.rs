@@ -288,7 +288,8 @@ async fn the_key_follows_the_policy() {
     sumun.call("GET", "/?b=2&a=1&utm=x", &[("x-tenant", "t1")], b"").await;
     assert!(is_hit(&sumun.call("GET", "/?a=1&b=2", &[("x-tenant", "t1")], b"").await));
     assert!(!is_hit(&sumun.call("GET", "/?a=1&b=2", &[("x-tenant", "t2")], b"").await));
-    assert_eq!(upstream.requests()[0].target(), "/?b=2&a=1&utm=x", "forwarded as it came");
+    let asked = upstream.requests()[0].target().to_owned();
+    assert_eq!(asked, "/?b=2&a=1", "in its own order, without what the key does not hold");
 }
 
 #[tokio::test]

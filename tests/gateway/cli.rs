@@ -147,12 +147,63 @@ fn unknown_settings_are_refused() {
     assert!(both(&output).contains("drian"), "{}", both(&output));
 }
 
+#[test]
+fn the_settings_file_that_a_variable_names_says_which_policy_is_checked() {
+    let folder = folder(&policies::to(URL));
+    fs::create_dir(folder.path().join("own")).expect("a folder");
+    fs::rename(folder.path().join("policy.yaml"), folder.path().join("own/policy.yaml"))
+        .expect("moved");
+    fs::write(folder.path().join("gate.yaml"), "policies: own\n").expect("written");
+    let run = |name: &str| {
+        let mut command = Command::new(binary_path());
+        command.args(["check"]).env("SUMUN_CONFIG", name).current_dir(folder.path());
+        command.output().expect("the binary")
+    };
+    let output = run("gate.yaml");
+    assert_eq!(output.status.code(), Some(0), "{}", both(&output));
+    let output = run("");
+    assert_eq!(output.status.code(), Some(1), "{}", both(&output));
+    assert!(both(&output).contains("there is no such file or folder"), "{}", both(&output));
+}
+
+#[tokio::test]
+async fn health_asks_the_gateway_that_the_settings_name() {
+    let upstream = Upstream::plain().await;
+    let sumun = Sumun::start(&policies::to(&upstream.url())).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let health = |variable: &str, address: &str| {
+        let mut command = Command::new(binary_path());
+        command.arg("health").env("SUMUN_ADMIN_LISTEN", "").env(variable, address);
+        let output = command.current_dir(folder.path()).output().expect("the binary");
+        (output.status.code(), both(&output))
+    };
+    let address = sumun.admin_address().to_string();
+    for variable in ["SUMUN_ADMIN", "SUMUN_ADMIN_LISTEN"] {
+        assert_eq!(health(variable, &address).0, Some(0), "{variable}");
+    }
+    drop(sumun);
+    let (code, text) = health("SUMUN_ADMIN", &address);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("not alive"), "{text}");
+}
+
 #[tokio::test]
 async fn a_start_with_a_broken_policy_ends_with_its_problems() {
     let starting = Sumun::with().policy("policy.yaml", &five_mistakes(URL));
     let (status, text) = starting.start_and_end().await;
     assert!(!status.success());
-    assert!(text.contains("policy.yaml:5:"), "{text}");
+    assert_eq!(text.matches("policy.yaml:5:").count(), 1, "{text}");
+    assert!(text.contains("did you mean `class`?"), "{text}");
+    assert!(!text.contains("the running one stays"), "none runs: {text}");
+}
+
+#[tokio::test]
+async fn a_file_that_a_start_needs_is_named_with_its_setting() {
+    let starting = Sumun::with().policy("policy.yaml", &policies::to(URL));
+    let (status, text) =
+        starting.settings("access_log: { to: /nowhere/access.log }\n").start_and_end().await;
+    assert!(!status.success());
+    assert!(text.contains("/nowhere/access.log (setting `access_log.to`)"), "{text}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sumun_tests::wire::find;
 use sumun_tests::{Broken, Client, Reply, Step, Sumun, Upstream};
 
-use crate::framing::Fixture;
+use crate::framing::{Fixture, Outcome};
 use crate::policies;
 
 #[path = "../data/corpus.rs"]
@@ -18,15 +18,44 @@ const REFUSED: [&str; 2] = ["odd-targets", "asterisk-form"];
 /// Hostile to an HTTP/1.1 parser, but this listener speaks HTTP/2 by prior knowledge, too.
 const UNDERSTOOD: [&str; 1] = ["http2-preface"];
 
+/// Calls on a connection, so many that the next one is tried beside the HTTP stack on both sides.
+async fn warm_up(client: &mut Client) {
+    for _ in 0..12 {
+        let answer = client.exchange("GET /well HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(answer.status, 200, "{answer}");
+    }
+}
+
+/// Sends the bytes behind small calls.
+async fn send_warm(fixture: &Fixture, bytes: &[u8]) -> Outcome {
+    let mut client = Client::connect(fixture.sumun.address()).await;
+    warm_up(&mut client).await;
+    fixture.upstream.forget();
+    let mut client = client.deadline(Duration::from_secs(5));
+    client.send(bytes).await;
+    let (bytes, end) = client.rest().await;
+    Outcome { bytes, end }
+}
+
 #[tokio::test]
 async fn every_hostile_request_of_the_corpus_is_refused() {
     let fixture = Fixture::start().await;
+    refuses_hostile(&fixture, async |bytes: &[u8]| fixture.send(bytes).await).await;
+}
+
+#[tokio::test]
+async fn every_hostile_request_of_the_corpus_is_refused_behind_small_calls() {
+    let fixture = Fixture::start().await;
+    refuses_hostile(&fixture, async |bytes: &[u8]| send_warm(&fixture, bytes).await).await;
+}
+
+async fn refuses_hostile(fixture: &Fixture, send: impl AsyncFn(&[u8]) -> Outcome) {
     let mut wrong = Vec::new();
     let mut cases = corpus::hostile_requests();
     cases.retain(|case| !UNDERSTOOD.contains(&case.name));
     for case in cases {
         fixture.upstream.forget();
-        let outcome = fixture.send(&case.bytes).await;
+        let outcome = send(&case.bytes).await;
         let last = outcome.statuses().last().copied();
         let expected: u16 = case.word.parse().expect("a status");
         let whole_requests = fixture.upstream.requests();
@@ -71,14 +100,20 @@ async fn every_hostile_answer_of_the_corpus_is_a_502_or_a_cut() {
     let sumun = Sumun::start(&policies::to(&upstream.url())).await;
     let mut wrong = Vec::new();
     for (index, case) in cases.iter().enumerate() {
-        let mut client = Client::connect(sumun.address()).await.deadline(Duration::from_secs(8));
-        let (method, name) = (case.word, case.name);
-        client.send(format!("{method} /case/{index} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
-        match client.response_to(method).await {
-            Ok(answer) if answer.status == 502 => {}
-            // Once the head had gone, the body is cut, never ended in order.
-            Err(Broken::Cut | Broken::Reset | Broken::Closed) => {}
-            other => wrong.push(format!("{name} ({}): {other:?}", case.code)),
+        for warm in [false, true] {
+            let client = Client::connect(sumun.address()).await;
+            let mut client = client.deadline(Duration::from_secs(8));
+            if warm {
+                warm_up(&mut client).await;
+            }
+            let (method, name) = (case.word, case.name);
+            client.send(format!("{method} /case/{index} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+            match client.response_to(method).await {
+                Ok(answer) if answer.status == 502 => {}
+                // Once the head had gone, the body is cut, never ended in order.
+                Err(Broken::Cut | Broken::Reset | Broken::Closed) => {}
+                other => wrong.push(format!("{name} ({}) {warm}: {other:?}", case.code)),
+            }
         }
     }
     assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
@@ -128,14 +163,17 @@ async fn every_valid_request_of_the_corpus_is_answered() {
             && !REFUSED.contains(&case.name)
             && !["connect", "trace"].iter().any(|method| case.name.starts_with(method))
     });
-    for case in cases {
+    for (case, warm) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
         let mut client = Client::connect(fixture.sumun.address()).await;
+        if warm {
+            warm_up(&mut client).await;
+        }
         client.send(&case.bytes).await;
         let heads: usize = case.word.parse().expect("a number");
         for nth in 0..heads {
             let answer = client.response().await;
-            let answer = answer.unwrap_or_else(|why| panic!("{} {nth}: {why:?}", case.name));
-            assert_eq!(answer.status, 200, "{} {nth}: {answer}", case.name);
+            let answer = answer.unwrap_or_else(|why| panic!("{} {nth} {warm}: {why:?}", case.name));
+            assert_eq!(answer.status, 200, "{} {nth} {warm}: {answer}", case.name);
         }
     }
     assert!(fixture.upstream.malformed().is_empty(), "{:?}", fixture.upstream.malformed());

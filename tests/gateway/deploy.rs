@@ -16,7 +16,7 @@ use crate::tidy::root;
 
 /// Every metric that the gateway promises to dashboards and alerts. That it has them in fact is
 /// looked at in `demo`, where all of them have something to say.
-pub(crate) const METRICS: [&str; 27] = [
+pub(crate) const METRICS: [&str; 28] = [
     "http_client_request_duration_seconds",
     "http_server_request_duration_seconds",
     "process_cpu_seconds_total",
@@ -32,6 +32,7 @@ pub(crate) const METRICS: [&str; 27] = [
     "sumun_function_throttled_total",
     "sumun_inflight",
     "sumun_limit",
+    "sumun_metric_points_dropped_total",
     "sumun_policy_reload_ok",
     "sumun_policy_revision",
     "sumun_recording_bytes",

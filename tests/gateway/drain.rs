@@ -30,6 +30,57 @@ async fn it_is_ready_soon_and_says_where() {
 }
 
 #[tokio::test]
+async fn readiness_says_what_a_start_waits_for() {
+    // It asks for the upstream's load first, and gets no answer.
+    let upstream = Upstream::start(|_| Reply::only(Step::Hang)).await;
+    let keys = format!("{}, signals: {{ source: actuator }}", policies::upstream(&upstream.url()));
+    // A port that was free a moment ago: what the process takes is told only when it serves.
+    let admin = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
+    let admin = admin.expect("an address");
+    let mut sumun = Sumun::with()
+        .policy("policy.yaml", &policies::policy(&keys, ""))
+        .settings(&format!("admin: {{ listen: '{admin}' }}\n"))
+        .without_admin_flag()
+        .spawn();
+    upstream.arrived(1).await;
+    let host = admin.to_string();
+    let ask = async |path| sumun_tests::call(admin, "GET", path, &[("host", &host)], b"").await;
+    eventually("it says so", DEADLINE, async || {
+        let answer = ask("/readyz").await;
+        let warming = answer.status == 503 && answer.text().starts_with("warming");
+        if warming { Ok(()) } else { Err(answer) }
+    })
+    .await;
+    assert_eq!(ask("/livez").await.status, 200);
+    sumun.wait_ready().await;
+    assert_eq!(ask("/readyz").await.text(), "ready\n");
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_that_it_serves_and_that_it_stops() {
+    let upstream = Upstream::plain().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("notify");
+    let manager = tokio::net::UnixDatagram::bind(&path).expect("a socket");
+    let mut sumun = Sumun::with()
+        .policy("policy.yaml", &policies::to(&upstream.url()))
+        .settings("drain: { announce: 100ms, limit: 2s }\n")
+        .environment("NOTIFY_SOCKET", &path.display().to_string())
+        .start()
+        .await;
+    let told = async || {
+        let mut text = [0; 1024];
+        let received = tokio::time::timeout(DEADLINE, manager.recv(&mut text)).await;
+        let bytes = received.expect("told in time").expect("a message");
+        String::from_utf8_lossy(&text[..bytes]).into_owned()
+    };
+    assert_eq!(told().await.trim_end(), "READY=1");
+    sumun.sigterm();
+    assert_eq!(told().await.trim_end(), "STOPPING=1");
+    assert!(sumun.wait_exit(DEADLINE).await.success());
+}
+
+#[tokio::test]
 async fn an_idle_gateway_ends_with_0_after_the_announcement() {
     let upstream = Upstream::plain().await;
     let mut sumun = draining(&upstream).await;
@@ -124,6 +175,31 @@ async fn a_call_that_never_ends_is_cut_at_the_limit() {
     assert!(status.success(), "{status}");
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_is_told_so_at_the_limit() {
+    let upstream = Upstream::start(|request| match request.target() {
+        "/hang" => Reply::only(Step::Hang),
+        _ => Reply::ok("ok"),
+    })
+    .await;
+    let mut sumun = draining(&upstream).await;
+    let hang = "GET /hang HTTP/1.1\r\nhost: a\r\n\r\n";
+    let (mut fresh, mut used) =
+        (Client::connect(sumun.address()).await, Client::connect(sumun.address()).await);
+    assert_eq!(used.exchange("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.status, 200);
+    let ending = async {
+        upstream.arrived(3).await;
+        sumun.sigterm();
+    };
+    let (fresh, used, ()) = tokio::join!(fresh.exchange(hang), used.exchange(hang), ending);
+    for answer in [fresh, used] {
+        assert_eq!(answer.problem(503, "draining")["route"], "all");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{answer}");
+        assert_eq!(answer.header("connection"), Some("close"), "{answer}");
+    }
+    assert!(sumun.wait_exit(DEADLINE).await.success());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -417,3 +417,22 @@ async fn a_client_that_leaves_cancels_the_call_upstream() {
     assert_eq!(upstream.aborted(), 1);
     sumun.idle(Duration::from_secs(1)).await;
 }
+
+#[tokio::test]
+async fn what_is_left_of_an_upload_to_nowhere_is_read_or_ends_the_connection() {
+    let address = Upstream::plain().await.stop().await;
+    let sumun = Sumun::start(&policies::to(&format!("http://{address}"))).await;
+    for (length, goes_on) in [(10, true), (60_000, true), (200_000, false)] {
+        let mut client = Client::connect(sumun.address()).await;
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+        client.send(head).await;
+        let answer = client.answer().await;
+        answer.own(answer.status);
+        let told = (!goes_on).then_some("close");
+        assert_eq!(answer.header("connection"), told, "{length}: {answer}");
+        client.send(vec![b'x'; length]).await;
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(client.response().await.is_ok(), goes_on, "{length}");
+    }
+    sumun.idle(DEADLINE).await;
+}

@@ -33,6 +33,7 @@ mod http2;
 mod leak;
 mod limits;
 mod log;
+mod meaning;
 mod memory;
 mod openapi;
 mod path;

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use sumun_tests::{Client, DEADLINE, Gate, Load, Reply, Response, Sumun, Upstream, eventually};
+use sumun_tests::{
+    Client, DEADLINE, Gate, Load, Reply, Response, Step, Sumun, Upstream, eventually,
+};
 
 use crate::policies;
 
@@ -63,6 +65,23 @@ async fn sighup_reloads() {
         if text == "2" { Ok(()) } else { Err(text) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn sighup_does_not_end_a_gateway_that_is_not_ready_yet() {
+    // It asks for the upstream's load first, and gets no answer.
+    let upstream = Upstream::start(|_| Reply::promise(8).then(Step::Hang)).await;
+    let signals = "signals: { source: actuator }";
+    let keys = format!("{}, {signals}", policies::upstream(&upstream.url()));
+    let policy = policies::policy(&keys, "");
+    let mut sumun = Sumun::with().policy("policy.yaml", &policy).spawn();
+    eventually("it asks for the load", DEADLINE, async || {
+        if upstream.request_count() > 0 { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+    assert!(!sumun.state().join("addresses.json").exists(), "it does not serve yet");
+    sumun.sighup();
+    sumun.wait_ready().await;
 }
 
 #[tokio::test]

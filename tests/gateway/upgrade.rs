@@ -1,20 +1,23 @@
 //! Upgrades: WebSocket tunnels on routes that allow them, and nowhere else.
 
-use sumun_tests::{Broken, Client, DEADLINE, Gate, Reply, Step, Sumun, Upstream, eventually};
+use std::sync::Arc;
 
-use crate::policies;
+use sumun_tests::{Broken, Client, DEADLINE, Gate, Reply, Step, Sumun, Upstream, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::{policies, tls};
 
 const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\n\
                          upgrade: websocket\r\nsec-websocket-version: 13\r\n\
                          sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
+                      upgrade: websocket\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
 /// Accepts the handshake and echoes.
 fn accepts() -> Reply {
-    Reply::raw(
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-    )
-    .then(Step::Echo)
+    Reply::raw(SWITCH).then(Step::Echo)
 }
 
 /// A policy with one function of one slot and a WebSocket route.
@@ -202,6 +205,120 @@ async fn point_02_a_101_that_nobody_asked_for_is_a_502() {
         match upstream.in_flight() {
             0 => Ok(()),
             open => Err(open),
+        }
+    })
+    .await;
+}
+
+/// A switch to something else than was asked for is none (RFC 9110 §15.2.2).
+#[tokio::test]
+async fn point_02_a_101_to_another_protocol_is_a_502() {
+    for fields in [
+        "connection: upgrade\r\nupgrade: h2c\r\n",
+        "connection: upgrade\r\nupgrade: websocket, h2c\r\n",
+        "upgrade: websocket\r\n",
+        "connection: upgrade\r\n",
+        "",
+    ] {
+        let switch = format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\nopaque");
+        let reply = Reply::raw(switch).then(Step::Echo);
+        let upstream = Upstream::start(move |_| reply.clone()).await;
+        let sumun = Sumun::start(&one_slot(&upstream.url())).await;
+        let mut client = Client::connect(sumun.address()).await;
+        client.exchange(HANDSHAKE).await.own(502);
+        client.send("late").await;
+        client.half_close().await;
+        assert!(client.rest().await.0.is_empty(), "{fields}");
+        sumun.idle(DEADLINE).await;
+        upstream.idle(DEADLINE).await;
+        let heard = String::from_utf8_lossy(&upstream.all_bytes()).into_owned();
+        assert!(!heard.contains("late"), "{fields}: {heard}");
+    }
+}
+
+/// An upstream over TLS that would rather speak HTTP/2, and echoes where it is asked for a WebSocket.
+async fn echoes_over_tls(identity: tls::Identity) -> u16 {
+    let key = identity.signing_key.serialize_der();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.cert.der().clone()], key)
+        .expect("an identity");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await.expect("a handshake");
+                if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                    let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        respond.send_response(http::Response::new(()), true).expect("an answer");
+                    }
+                    return;
+                }
+                let mut buffer = vec![0; 4096];
+                let _head = stream.read(&mut buffer).await.expect("a request");
+                stream.write_all(SWITCH.as_bytes()).await.expect("a switch");
+                while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+                    stream.write_all(&buffer[..n]).await.expect("an echo");
+                }
+            });
+        }
+    });
+    port
+}
+
+/// HTTP/2 has no `Upgrade`, so a WebSocket gets a connection that has.
+#[tokio::test]
+async fn a_websocket_to_an_upstream_that_prefers_http2_goes_over_http1() {
+    let (identity, folder) = (tls::identity("localhost"), tempfile::tempdir().expect("a folder"));
+    tls::write(&identity, &folder, "upstream");
+    let roots = folder.path().join("upstream.cert").display().to_string();
+    let url = format!("https://localhost:{}", echoes_over_tls(identity).await);
+    let sumun = Sumun::with()
+        .policy("policy.yaml", &policies::to_with(&url, "websocket: true"))
+        .environment("SSL_CERT_FILE", &roots)
+        .start()
+        .await;
+    for _ in 0..2 {
+        assert_eq!(sumun.get("/plain").await.status, 200, "over HTTP/2");
+        let mut client = Client::connect(sumun.address()).await;
+        assert_eq!(client.exchange(HANDSHAKE).await.status, 101);
+        client.send("hello").await;
+        assert_eq!(client.take(5).await.expect("an echo"), b"hello");
+    }
+}
+
+/// Calls go on under a reload, and the connections of the old policy with them.
+#[tokio::test]
+async fn a_change_of_protocol_holds_though_the_endpoint_is_in_use() {
+    let (identity, folder) = (tls::identity("localhost"), tempfile::tempdir().expect("a folder"));
+    tls::write(&identity, &folder, "upstream");
+    let roots = folder.path().join("upstream.cert").display().to_string();
+    let url = format!("https://localhost:{}", echoes_over_tls(identity).await);
+    let policy = policies::to(&url);
+    let sumun = Sumun::with()
+        .policy("policy.yaml", &policy)
+        .settings("workers: 1\n")
+        .environment("SSL_CERT_FILE", &roots)
+        .start()
+        .await;
+    let mut client = Client::connect(sumun.address()).await;
+    let request = "GET /plain HTTP/1.1\r\nhost: a\r\n\r\n";
+    assert_eq!(client.exchange(request).await.status, 200, "over HTTP/2");
+    sumun.write_policy("policy.yaml", policy.replace("endpoints:", "protocol: http1, endpoints:"));
+    sumun.sighup();
+    eventually("asked over HTTP/1.1, where it switches", DEADLINE, async || {
+        match client.exchange(request).await.status {
+            502 => Ok(()),
+            status => Err(status),
         }
     })
     .await;

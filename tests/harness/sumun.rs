@@ -92,12 +92,17 @@ impl Starting {
     /// # Panics
     /// Where it doesn't become ready, with what it printed.
     pub async fn start(self) -> Sumun {
+        let mut sumun = self.spawn();
+        sumun.wait_ready().await;
+        sumun
+    }
+
+    /// Starts and waits for nothing: its addresses are not known before [`Sumun::wait_ready`].
+    pub fn spawn(self) -> Sumun {
         let Self { folder, launch } = self;
         let child = launch.spawn(folder.path());
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut sumun = Sumun { child, folder, launch, listen: nowhere, admin: nowhere };
-        sumun.wait_ready().await;
-        sumun
+        Sumun { child, folder, launch, listen: nowhere, admin: nowhere }
     }
 
     /// Starts and waits for its end: for settings that must be refused.
@@ -307,7 +312,11 @@ impl Sumun {
         assert_eq!(sent, 0, "signal {signal} to {pid}");
     }
 
-    async fn wait_ready(&mut self) {
+    /// Waits for readiness.
+    ///
+    /// # Panics
+    /// Where it doesn't become ready, with what it printed.
+    pub async fn wait_ready(&mut self) {
         let path = self.state().join("addresses.json");
         let (listen, admin) = eventually("addresses.json", DEADLINE, async || {
             if let Ok(Some(status)) = self.child.try_wait() {

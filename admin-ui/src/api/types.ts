@@ -9,6 +9,8 @@ export interface Status {
   /** Revision of the running policy. */
   revision: number;
   policy: { ok: boolean; problems: number };
+  /** What is wrong with the files of keys, one sentence each. */
+  key_problems: string[];
   stores: {
     cache: string;
     redis?: { up: boolean; since_s: number; reason: string | null; purges_pending: number; queued_bytes: number };
@@ -287,6 +289,8 @@ export interface TraceSummary {
   policy_file: string | null;
   revision: number;
   cache: string | null;
+  /** Why the service was asked (RFC 9211's `fwd`); null: it was not. */
+  cache_fwd: string | null;
   attempts: number;
   endpoint: string | null;
 }

@@ -38,21 +38,20 @@ pub fn check(files: &[(String, String)]) -> (Option<Policy>, Vec<Problem>) {
     check_texts(files.iter().map(|(name, text)| (name.as_str(), Ok(text.clone()))))
 }
 
-/// As [`check`], for files as they come from a disk: bytes, or why they could not be read.
-///
-/// Bytes that are no UTF-8 and unreadable files are problems like any other.
-pub fn check_bytes(files: &[(String, Result<Vec<u8>, String>)]) -> (Option<Policy>, Vec<Problem>) {
-    check_texts(files.iter().map(|(name, bytes)| {
-        let text = match bytes {
-            Ok(bytes) if bytes.len() > FILE_BYTES_MAX => Err(too_large(name, bytes.len())),
-            Ok(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Ok(text.to_owned()),
-                Err(_) => Err(Problem::not_utf8(name, bytes)),
-            },
-            Err(reason) => Err(Problem::unreadable(name, reason)),
-        };
-        (name.as_str(), text)
-    }))
+/// As [`check`], beside files of the same folder that could not be read, each a problem: what is
+/// missing in the others may stand in them, so it is no problem of its own. By the files' names.
+pub fn check_beside(
+    files: &[(String, String)],
+    unread: &[Problem],
+) -> (Option<Policy>, Vec<Problem>) {
+    if unread.is_empty() {
+        return check(files);
+    }
+    let read = files.iter().map(|(name, text)| (name.as_str(), Ok(text.clone())));
+    let unread = unread.iter().map(|problem| (problem.file.as_str(), Err(problem.clone())));
+    let mut all: Vec<_> = read.chain(unread).collect();
+    all.sort_by_key(|(name, _)| *name);
+    check_texts(all.into_iter())
 }
 
 fn check_texts<'a>(

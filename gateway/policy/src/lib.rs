@@ -30,10 +30,10 @@ mod raw;
 mod schema;
 pub mod units;
 
-pub use check::{FILES_MAX, FOLDER_BYTES_MAX, check, check_bytes};
+pub use check::{FILES_MAX, FOLDER_BYTES_MAX, check, check_beside};
 pub use diff::diff;
 pub use point::problem_at;
 pub use policy::Policy;
 pub use problem::Problem;
-pub use raw::FILE_BYTES_MAX;
+pub use raw::{FILE_BYTES_MAX, NotYaml};
 pub use schema::schema;

@@ -84,7 +84,7 @@ pub struct Endpoint {
 }
 
 /// HTTP version spoken to an upstream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP/1.1; on TLS whatever ALPN yields.
     #[default]
@@ -404,7 +404,8 @@ pub struct Cache {
 pub struct CacheKey {
     /// Request headers whose values belong to the key, at most 8.
     pub headers: Vec<HeaderName>,
-    /// Query parameters left out of the key, at most 64.
+    /// Query parameters left out of the key, and of what is forwarded where the answer may be stored; at
+    /// most 64.
     pub query_drop: Vec<Box<str>>,
     /// Whether parameters are ordered by name in the key.
     pub query_sort: bool,

@@ -138,20 +138,41 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\t' => ' ',
-            c if c.is_control() => char::REPLACEMENT_CHARACTER,
+            c if c.is_control() || is_unseen(c) => char::REPLACEMENT_CHARACTER,
             c => c,
         })
         .collect()
 }
 
-/// Text of a file as part of a message: in backticks, safe, and at most 64 characters.
-pub(crate) fn quoted(text: &str) -> String {
+/// Whether a character is there and nobody sees it, or takes it for another: what comes along when text
+/// is copied from a page or a chat, and what turns the reading order (UTS #39 and #55).
+pub(crate) fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}'
+            | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Text of a file as part of a message: in backticks, safe, and at most 64 characters, those that
+/// nobody would see by their numbers.
+pub fn quoted(text: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 64;
     let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
-    format!("`{}`", printable(&shown))
+    let mut named = String::with_capacity(shown.len());
+    for c in shown.chars() {
+        if is_unseen(c) || c.is_control() {
+            let _ = write!(named, "<U+{:04X}>", u32::from(c));
+        } else {
+            named.push(c);
+        }
+    }
+    format!("`{named}`")
 }
 
 #[cfg(test)]

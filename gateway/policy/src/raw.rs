@@ -11,10 +11,12 @@ mod fields;
 pub(crate) mod form;
 mod node;
 mod read;
+mod syntax;
 
 pub(crate) use fields::{Fields, Located, closest};
 pub(crate) use node::{Findings, Place, Source, Spot, Value};
 pub(crate) use read::read;
+pub use syntax::NotYaml;
 
 /// Largest policy file, bytes. A policy of a thousand routes is about 300 KiB.
 pub const FILE_BYTES_MAX: usize = 1 << 20;

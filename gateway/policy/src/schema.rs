@@ -114,8 +114,15 @@ fn of_shape(shape: &Shape, definitions: &mut Map<String, Value>) -> Map<String, 
     })
 }
 
+/// The check takes a scalar as it is written, so `5` and `true` are texts wherever a text may look so;
+/// to an editor they are none.
 fn of_text(text: &Text) -> Value {
-    json!({"type": "string", "pattern": text.pattern, "maxLength": text.bytes_max})
+    let scalars = if text.pattern.starts_with("^/") || text.pattern.starts_with("^http") {
+        json!("string")
+    } else {
+        json!(["string", "number", "boolean"])
+    };
+    json!({"type": scalars, "pattern": text.pattern, "maxLength": text.bytes_max})
 }
 
 /// A form is defined once, however often it is used.

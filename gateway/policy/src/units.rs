@@ -54,6 +54,9 @@ impl Percent {
                 _ => "write a number with a percent sign, for example `85%`".to_owned(),
             }));
         };
+        if number.ends_with(' ') && Self::parse(&format!("{}%", number.trim())).is_ok() {
+            return Err(wrong(format!("write `{}%`", number.trim())));
+        }
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(decimals) || decimals.len() > 2 {
@@ -84,9 +87,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, Misread> {
         help: help.to_owned(),
     };
     let Some((number, unit)) = split_unit(text) else {
-        return Err(wrong(
-            "write a whole number and a unit, for example `250ms`, `1s`, `2m`, `1h`",
-        ));
+        return Err(wrong(if text.starts_with(|c: char| c.is_ascii_digit()) {
+            "that is longer than any duration"
+        } else {
+            "write a whole number and a unit, for example `250ms`, `1s`, `2m`, `1h`"
+        }));
     };
     let unit_ms: u64 = match unit {
         "ms" => 1,
@@ -95,7 +100,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, Misread> {
         "h" => 3_600_000,
         "" => return Err(wrong(&format!("add a unit: `{number}s` or `{number}ms`"))),
         "d" => return Err(wrong("there are no days; write hours, for example `24h`")),
-        _ => return Err(wrong("the units are `ms`, `s`, `m` and `h`")),
+        _ if unit.starts_with(['.', ',']) => {
+            return Err(wrong("write a whole number of a smaller unit, as `1500ms` for 1.5 s"));
+        }
+        _ if unit.contains(|c: char| c.is_ascii_digit()) => {
+            return Err(wrong("write one number and one unit, as `90s` for 1 m 30 s"));
+        }
+        _ => {
+            return Err(match meant_by(unit, &DURATION_WORDS) {
+                Some(unit) => wrong(&format!("write `{number}{unit}`")),
+                None => wrong("the units are `ms`, `s`, `m` and `h`"),
+            });
+        }
     };
     number
         .checked_mul(unit_ms)
@@ -122,7 +138,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, Misread> {
         help: help.to_owned(),
     };
     let Some((number, unit)) = split_unit(text) else {
-        return Err(wrong("write a whole number and a unit, for example `512B`, `1KiB`, `64MiB`"));
+        return Err(wrong(if text.starts_with(|c: char| c.is_ascii_digit()) {
+            "that is larger than any size"
+        } else {
+            "write a whole number and a unit, for example `512B`, `1KiB`, `64MiB`"
+        }));
     };
     let shift = match unit {
         "B" => 0,
@@ -130,16 +150,15 @@ pub fn parse_bytes(text: &str) -> Result<u64, Misread> {
         "MiB" => 20,
         "GiB" => 30,
         "" => return Err(wrong(&format!("add a unit: `{number}B` or `{number}KiB`"))),
-        "K" | "k" | "KB" | "kB" | "kib" | "Kib" => {
-            return Err(wrong(&format!("write `{number}KiB`")));
+        _ if unit.starts_with(['.', ',']) => {
+            return Err(wrong("write a whole number of a smaller unit, as `512KiB` for 0.5 MiB"));
         }
-        "M" | "m" | "MB" | "mb" | "mib" | "Mib" => {
-            return Err(wrong(&format!("write `{number}MiB`")));
+        _ => {
+            return Err(match meant_by(unit, &SIZE_WORDS) {
+                Some(unit) => wrong(&format!("write `{number}{unit}`")),
+                None => wrong("the units are `B`, `KiB`, `MiB` and `GiB`"),
+            });
         }
-        "G" | "g" | "GB" | "gb" | "gib" | "Gib" => {
-            return Err(wrong(&format!("write `{number}GiB`")));
-        }
-        _ => return Err(wrong("the units are `B`, `KiB`, `MiB` and `GiB`")),
     };
     number.checked_mul(1 << shift).ok_or_else(|| wrong("that is larger than any size"))
 }
@@ -153,6 +172,29 @@ pub fn show_bytes(bytes: u64) -> String {
         n if n.is_multiple_of(1 << 10) => format!("{}KiB", n >> 10),
         n => format!("{n}B"),
     }
+}
+
+/// Units and what else people write for them, in lower case.
+type Words = [(&'static str, &'static [&'static str]); 4];
+
+const DURATION_WORDS: Words = [
+    ("ms", &["ms", "msec", "millis", "millisecond", "milliseconds"]),
+    ("s", &["s", "sec", "secs", "second", "seconds"]),
+    ("m", &["m", "min", "mins", "minute", "minutes"]),
+    ("h", &["h", "hr", "hrs", "hour", "hours"]),
+];
+
+const SIZE_WORDS: Words = [
+    ("B", &["b", "byte", "bytes"]),
+    ("KiB", &["k", "ki", "kb", "kib"]),
+    ("MiB", &["m", "mi", "mb", "mib"]),
+    ("GiB", &["g", "gi", "gb", "gib"]),
+];
+
+/// The unit that was probably meant.
+fn meant_by(word: &str, words: &Words) -> Option<&'static str> {
+    let word = word.trim().to_ascii_lowercase();
+    words.iter().find(|(_, all)| all.contains(&word.as_str())).map(|(unit, _)| *unit)
 }
 
 /// Splits `250ms` into 250 and `ms`; `None` without digits, with a sign or fraction, or where the

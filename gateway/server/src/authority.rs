@@ -2,6 +2,8 @@
 
 use http::HeaderValue;
 
+use crate::screen::is_host;
+
 /// Whom the client asks for: `Host`, `:authority` or the authority of an absolute target.
 #[derive(Clone, Debug)]
 pub struct Authority {
@@ -43,27 +45,22 @@ impl Authority {
         }
     }
 
-    /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2): no user, no path, no space.
+    /// `uri-host [":" port]` and nothing else (RFC 9112 §3.2), by the grammar that the screen of HTTP/1
+    /// has ([`is_host`]), whatever it came in.
     pub fn parse(value: HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
-        let host_len = if bytes.first()? == &b'[' {
-            let end = memchr::memchr(b']', bytes)?;
-            let mut inner = bytes[1..end].iter();
-            (end > 2 && inner.all(|b| b.is_ascii_hexdigit() || b":.".contains(b)))
-                .then_some(end + 1)?
+        if !is_host(bytes) {
+            return None;
+        }
+        let host_len = if bytes.first() == Some(&b'[') {
+            memchr::memchr(b']', bytes)? + 1
         } else {
-            let end = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
-            (end > 0 && bytes[..end].iter().all(|b| is_reg_name(*b))).then_some(end)?
-        };
-        let port_ok = match &bytes[host_len..] {
-            [] => true,
-            [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-            _ => false,
+            memchr::memchr(b':', bytes).unwrap_or(bytes.len())
         };
         let upper = bytes.iter().any(u8::is_ascii_uppercase);
         let lower =
             if upper { Some(value.to_str().ok()?.to_ascii_lowercase().into()) } else { None };
-        port_ok.then_some(Self { value, host_len, lower })
+        Some(Self { value, host_len, lower })
     }
 }
 
@@ -71,11 +68,6 @@ impl Authority {
 pub fn keyed(tls: bool, authority: &str) -> &str {
     let default = if tls { ":443" } else { ":80" };
     authority.strip_suffix(default).unwrap_or(authority)
-}
-
-/// `reg-name` of RFC 3986 §3.2.2 without `%`: no service is called by an encoded name.
-fn is_reg_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 #[cfg(test)]

@@ -25,13 +25,7 @@ use crate::settings;
 
 /// An admission gateway: lets a call through while the service behind it can take it.
 #[derive(Debug, Parser)]
-#[command(
-    name = "sumun",
-    version,
-    about,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "sumun", version, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

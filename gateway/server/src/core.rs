@@ -90,8 +90,8 @@ pub struct Core {
     pub pools: Pools,
     /// Its client connections: the drain waits for them.
     pub connections: TaskTracker,
-    /// `Via` of calls that came by HTTP/1.1 and HTTP/2.
-    pub via: [HeaderValue; 2],
+    /// `Via` of calls that came by HTTP/1.0, HTTP/1.1 and HTTP/2.
+    pub via: [HeaderValue; 3],
     /// Its end of the recording.
     pub recorder: Option<CoreRecorder>,
     /// What it knows of callers' tokens.
@@ -108,6 +108,8 @@ pub struct Core {
     heads: RefCell<BytesMut>,
     /// Revalidations under way that no client waits for.
     pub revalidations: Cell<u32>,
+    /// Whether the drain is at its end: whoever has no answer yet is told so.
+    pub cut: Cell<bool>,
     plan: RefCell<Plans>,
 }
 
@@ -125,7 +127,7 @@ impl Core {
         let pools = Pools::default();
         let own = Rc::new(CorePlan::new(shared.plan.load_full(), &pools));
         let plan = Plans { shared: arc_swap::Cache::new(Arc::clone(&shared.plan)), own };
-        let via = ["1.1", "2"].map(|version| {
+        let via = ["1.0", "1.1", "2"].map(|version| {
             // The pseudonym is made of token characters.
             HeaderValue::from_str(&format!("{version} {}", shared.pseudonym))
                 .unwrap_or_else(|_| HeaderValue::from_static("1.1 sumun"))
@@ -147,6 +149,7 @@ impl Core {
             text: Cell::default(),
             heads: RefCell::default(),
             revalidations: Cell::new(0),
+            cut: Cell::new(false),
             plan: RefCell::new(plan),
         }
     }

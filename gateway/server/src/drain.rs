@@ -3,7 +3,7 @@
 //! **Announce**: readiness says 503 and every answer asks its client to reconnect elsewhere, while
 //! connections are still accepted; load balancers need this time to notice. **Stop**: listening
 //! sockets close, idle connections close, calls in flight go on. **Cut**: what is left after
-//! `drain.limit` is dropped.
+//! `drain.limit` is dropped; on HTTP/1 a call without an answer is told so first (503 `draining`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

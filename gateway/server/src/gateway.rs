@@ -9,6 +9,7 @@ mod descriptors;
 mod gauges;
 mod notify;
 mod readings;
+mod signals;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use tokio_rustls::TlsConnector;
 
 pub use self::addresses::Addresses;
 use self::gauges::Phase;
+use self::signals::{Signals, Told};
 use crate::admin::watch::Watch;
 use crate::admin::{Admin, Opening};
 use crate::callers::Callers;
@@ -79,6 +81,7 @@ pub struct Gateway {
     telemetry: Arc<Telemetry>,
     reload: Reload,
     hangups: mpsc::Sender<()>,
+    signals: Signals,
     listeners: Vec<TcpListener>,
     admin: Option<TcpListener>,
     addresses: Addresses,
@@ -102,6 +105,10 @@ impl Gateway {
     /// Binds the listeners, opens the state, loads the policy. Nothing is served yet.
     pub fn build(settings: Settings) -> anyhow::Result<Self> {
         let background = background()?;
+        let signals = {
+            let _within = background.enter();
+            Signals::of_a_start()
+        };
         let clock = Clock::start();
         let listeners = listen::bind(settings.listen, settings.workers)
             .with_context(|| format!("can't listen on {} (setting `listen`)", settings.listen))?;
@@ -164,6 +171,7 @@ impl Gateway {
             telemetry,
             reload,
             hangups,
+            signals,
             listeners,
             admin: Some(admin),
             addresses,
@@ -227,13 +235,17 @@ impl Gateway {
             workers.push(worker.context("can't start a worker thread")?);
         }
         drop(starting);
+        {
+            let _within = self.background.enter();
+            self.signals.serving();
+        }
         let _ = started.recv(); // ends once no worker is starting any more: ready means that all run
         self.addresses.write(&self.shared.settings.state)?;
         gauges.set_phase(Phase::Ready);
         self.addresses.announce(self.shared.tls.is_some(), admin.login.as_deref());
         notify::ready();
         ready(&self)?;
-        self.background.block_on(self.until_told(stop));
+        self.until_told(stop);
         let drained = self.drain(workers);
         drop(admin); // last: it says "draining" to the end
         drained
@@ -242,10 +254,8 @@ impl Gateway {
     /// The first policy must hold: there is no older one to stay with.
     fn load_first_policy(&self) -> anyhow::Result<()> {
         if let Err(problems) = self.background.block_on(self.reload.now()) {
+            // Each has been logged where it was found.
             let count = problems.len();
-            for problem in problems {
-                tracing::error!("{problem}");
-            }
             bail!("the policy has {count} problem(s); `sumun check` shows them with their lines");
         }
         Ok(())
@@ -264,29 +274,21 @@ impl Gateway {
     }
 
     /// Returns when the process is told to end. SIGHUP reloads and reopens the log on the way.
-    async fn until_told(&self, stop: &Notify) {
-        use tokio::signal::unix::{Signal, SignalKind, signal};
-        async fn next(signal: &mut std::io::Result<Signal>) {
-            match signal {
-                Ok(signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        }
-        let mut term = signal(SignalKind::terminate());
-        let mut interrupt = signal(SignalKind::interrupt());
-        let mut hangup = signal(SignalKind::hangup());
-        loop {
-            tokio::select! {
-                () = next(&mut term) => break,
-                () = next(&mut interrupt) => break,
-                () = stop.notified() => break,
-                () = next(&mut hangup) => {
-                    self.telemetry.reopen();
-                    // A full queue: a reload is already asked for.
-                    let _ = self.hangups.try_send(());
-                    self.shared.callers.ask_for_keys();
+    fn until_told(&mut self, stop: &Notify) {
+        let (background, signals) = (&self.background, &mut self.signals);
+        let mut next = || {
+            background.block_on(async {
+                tokio::select! {
+                    told = signals.next() => told,
+                    () = stop.notified() => Told::End,
                 }
-            }
+            })
+        };
+        while next() == Told::Hangup {
+            self.telemetry.reopen();
+            // A full queue: a reload is already asked for.
+            let _ = self.hangups.try_send(());
+            self.shared.callers.ask_for_keys();
         }
     }
 

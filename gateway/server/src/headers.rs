@@ -1,5 +1,6 @@
 //! Header fields that end at a proxy, and those it makes anew (RFC 9110 §7.6, RFC 9112 §9.3).
 
+use http::Method;
 use http::header::{
     self, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
     HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING, UPGRADE,
@@ -187,6 +188,22 @@ pub fn clean_trailers(trailers: &mut HeaderMap) {
         trailers.remove(name);
     }
     strip_forwarded(trailers);
+}
+
+/// Whether a request by this method says that it has no content, where it has none (RFC 9110 §8.6).
+/// HTTP/2 says so by its frames; some HTTP/1.1 servers answer 411 where nobody does.
+pub fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Removes names with an underscore, which some servers can't tell from a dash. HTTP/1's screen lets
+/// none by.
+pub fn drop_aliases(fields: &mut HeaderMap) {
+    let aliases: Vec<HeaderName> =
+        fields.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+    for name in aliases {
+        fields.remove(name);
+    }
 }
 
 /// Joins the cookie crumbs of HTTP/2 into the one line that HTTP/1.1 allows (RFC 9113 §8.2.3).

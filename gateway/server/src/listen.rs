@@ -15,6 +15,7 @@ pub mod tls;
 pub mod transport;
 pub mod tunnel;
 pub mod turnstile;
+pub mod upload;
 mod wire;
 
 use std::io;
@@ -32,6 +33,8 @@ use tokio_rustls::TlsAcceptor;
 use self::transport::Transport;
 pub use self::wire::REFUSED_PATH;
 use crate::core::Core;
+use crate::hex;
+use crate::refusal::Code;
 
 /// Connections the kernel may hold that no worker has accepted yet.
 const BACKLOG: i32 = 4096;
@@ -43,12 +46,15 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
 /// must not hold up those that run.
 const ACCEPTS_MAX: u32 = 32;
 
-/// What a client over the bound on connections gets. Written without reading its request.
+/// What a client over the bound on connections gets, up to its trace id. Written without reading its
+/// request.
 const OVER_THE_BOUND: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    content-type: application/problem+json\r\nproxy-status: sumun; error=connection_limit_reached\r\n\
-    retry-after: 1\r\nconnection: close\r\ncontent-length: 163\r\n\r\n\
+    content-type: application/problem+json\r\n\
+    proxy-status: sumun; error=connection_limit_reached; details=\"gateway_overloaded\"\r\n\
+    retry-after: 1\r\nconnection: close\r\ncontent-length: 209\r\n\r\n\
     {\"type\":\"urn:sumun:problem:gateway_overloaded\",\"title\":\"Service Unavailable\",\
-    \"status\":503,\"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null}";
+    \"status\":503,\"detail\":\"too many connections\",\"code\":\"gateway_overloaded\",\"route\":null,\
+    \"trace_id\":\"";
 
 /// Binds one listening socket per worker. Port 0: the first socket picks, the others follow.
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
@@ -123,27 +129,32 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn admit(core: &Rc<Core>, stream: TcpStream, peer: SocketAddr) {
     let core = Rc::clone(core);
-    match Counted::new(&core.shared.connections, core.shared.connections_max) {
-        Some(counted) => {
-            let open = (counted, core.connections.token());
-            tokio::task::spawn_local(async move {
-                let _open = open;
-                // Small answers go out at once; hyper batches head and body itself.
-                let _ = stream.set_nodelay(true);
-                serve(core, stream, peer).await;
-            });
-        }
-        // Within TLS nothing can be said before a handshake, which is what there is no room for.
-        None if core.shared.tls.is_some() => {}
-        None => refuse(&stream),
+    if let Some(counted) = Counted::new(&core.shared.connections, core.shared.connections_max) {
+        let open = (counted, core.connections.token());
+        tokio::task::spawn_local(async move {
+            let _open = open;
+            // Small answers go out at once; hyper batches head and body itself.
+            let _ = stream.set_nodelay(true);
+            serve(core, stream, peer).await;
+        });
+        return;
+    }
+    core.telemetry.refuse_unread(Code::GatewayOverloaded);
+    // Within TLS nothing can be said before a handshake, which is what there is no room for.
+    if core.shared.tls.is_none() {
+        refuse(&stream, core.telemetry.begin_in(None).trace_id);
     }
 }
 
 /// Tells one client that there is no room. Bounded: what doesn't fit the socket's buffer is not sent.
-fn refuse(stream: &TcpStream) {
-    let _ = stream.try_write(OVER_THE_BOUND);
+fn refuse(stream: &TcpStream, trace_id: u128) {
+    let _ = stream.try_write(&over_the_bound(trace_id));
     // A close with bytes unread is a reset, which may overtake the answer.
     let _ = stream.try_read(&mut [0; 4096]);
+}
+
+fn over_the_bound(trace_id: u128) -> Vec<u8> {
+    [OVER_THE_BOUND, &hex::of_u128(trace_id), b"\"}"].concat()
 }
 
 /// Serves one client to its end.

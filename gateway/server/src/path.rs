@@ -25,11 +25,11 @@ use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use sumun_engine::admission::Ask;
 
 pub use self::call::Caller;
 use self::call::{Call, Opened};
+pub(crate) use self::open::{path_doubt, without_dot_segments};
 use self::order::InLine;
 use self::recall::Recall;
 use self::settle::Settled;
@@ -37,6 +37,7 @@ use crate::body::Body;
 use crate::core::Core;
 use crate::listen::connection::Connection;
 use crate::listen::early;
+use crate::listen::upload::Upload;
 use crate::plan::RoutePlan;
 use crate::refusal::Refusal;
 use crate::store::Errand;
@@ -93,7 +94,7 @@ enum Admitted {
 pub fn serve(
     core: Rc<Core>,
     connection: Rc<Connection>,
-    request: Request<Option<Incoming>>,
+    request: Request<Option<Upload>>,
 ) -> Serving {
     let mut call = Call::begin(core, connection, &request);
     match decide(&mut call, request) {
@@ -110,7 +111,7 @@ pub fn serve(
 }
 
 /// The stages that never wait.
-fn decide(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Decided, Refusal> {
+fn decide(call: &mut Call, request: Request<Option<Upload>>) -> Result<Decided, Refusal> {
     let mut opened = open::open(call, request)?; //           400: ambiguous, malformed; 508
     let route = route::route(call, &opened)?; //              404: nobody's call
     let errand = match recall::recall(call, &route, &mut opened)? {
@@ -201,6 +202,8 @@ async fn ask(
         Ok(answer) => answer,
         // 502, 503, 504; dropping the errand lets another identical call lead.
         Err(refusal) => {
+            // What is left of the upload decides whether the connection goes on.
+            drop(request);
             return turned_away(call, errand, refusal);
         }
     };
@@ -250,7 +253,8 @@ fn conclude(mut call: Call, mut answer: Response<Body>) -> Response<Settled> {
         forward::into_tunnel(call);
         return answer.map(|_| Settled::detached());
     }
-    if call.core.shared.drain.is_draining() && !call.caller.h2 {
+    let ends = call.connection.ends.get() || call.core.shared.drain.is_draining();
+    if ends && !call.caller.h2 {
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let Call { connection, settlement, .. } = call;

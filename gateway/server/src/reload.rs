@@ -138,9 +138,10 @@ impl Reload {
         blocking(move || source.read()).await.unwrap_or_else(|problems| (Files::new(), problems))
     }
 
-    /// What a set of files would mean: the policy, or what is wrong with it. Nothing changes.
-    pub async fn dry_run(files: Files) -> Result<Policy, Vec<Problem>> {
-        blocking(move || check(files)).await?.map(|loaded| loaded.policy)
+    /// What a set of files would mean, beside those that could not be read: the policy, or what is
+    /// wrong with it. Nothing changes.
+    pub async fn dry_run(files: Files, unread: Vec<Problem>) -> Result<Policy, Vec<Problem>> {
+        blocking(move || check(files, &unread)).await?.map(|loaded| loaded.policy)
     }
 
     /// Whether the policy comes from a folder that can be written to.
@@ -197,7 +198,7 @@ impl Shared {
             if unchanged == Some(hash) {
                 return None;
             }
-            Some((hash, if problems.is_empty() { check(files) } else { Err(problems) }))
+            Some((hash, check(files, &problems)))
         });
         match looked.await? {
             None => Ok(self.status.read().revision),
@@ -243,21 +244,17 @@ impl Shared {
 
     fn refused(&self, problems: &[Problem]) {
         for problem in problems.iter().take(PROBLEMS_LOGGED_MAX) {
-            tracing::error!(
-                file = problem.file,
-                line = problem.line,
-                column = problem.column,
-                help = problem.help,
-                "policy problem: {}",
-                problem.message
-            );
+            tracing::error!(help = problem.help, "policy problem: {problem}");
         }
         let mut status = self.status.write();
-        tracing::error!(
-            problems = problems.len(),
-            revision = status.revision,
-            "policy not applied, the running one stays"
-        );
+        let (count, revision) = (problems.len(), status.revision);
+        if revision > 0 {
+            tracing::error!(
+                problems = count,
+                revision,
+                "policy not applied, the running one stays"
+            );
+        }
         *status = Arc::new(PolicyStatus {
             ok: false,
             problems: problems.to_vec(),
@@ -301,8 +298,8 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Files → a policy without problems.
-fn check(files: Files) -> Result<LoadedPolicy, Vec<Problem>> {
-    match sumun_policy::check(&files) {
+fn check(files: Files, unread: &[Problem]) -> Result<LoadedPolicy, Vec<Problem>> {
+    match sumun_policy::check_beside(&files, unread) {
         (Some(policy), problems) if problems.is_empty() => {
             Ok(LoadedPolicy { policy, files, revision: None })
         }

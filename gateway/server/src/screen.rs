@@ -30,6 +30,7 @@ mod response;
 mod sweep;
 
 pub use chunked::CHUNK_EXTENSION_BYTES_MAX;
+pub use host::is_host;
 pub use malformed::Malformed;
 pub use request::RequestScreen;
 pub use response::{INTERIM_ANSWERS_MAX, ResponseScreen};

@@ -6,6 +6,7 @@
 mod callers;
 mod keys;
 mod load;
+mod private;
 mod problem;
 mod render;
 mod shared_store;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 pub use callers::{Believe, CallerSource, CallersSettings, NAME_BYTES_MAX};
 pub(crate) use keys::KEYS;
-pub use load::{Effective, FILE_DEFAULT, Written, load};
+pub use load::{CONFIG_VARIABLE, Effective, FILE_DEFAULT, Written, load};
 pub use problem::{Provenance, SettingsProblem};
 pub use shared_store::{Secret, SharedStoreSettings, StoreAddress, Topology};
 pub use users::{Role, User};

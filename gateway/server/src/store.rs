@@ -36,7 +36,7 @@ use sumun_policy::policy::CacheKey;
 use tokio::runtime::Handle;
 
 pub use self::errand::Errand;
-pub use self::key::Resource;
+pub use self::key::{Resource, without_dropped};
 pub use self::memory::{Holding, Holdings};
 pub use self::purge::{Manner, What};
 pub use self::redis::{OpFigures, TierView};
@@ -102,7 +102,7 @@ pub struct Asked<'a> {
     /// Where scheme and authority are those that a trusted proxy told: the authority that the call
     /// itself names, in the same form. It and what else the proxy tells belong to the key.
     pub fronted: Option<&'a str>,
-    /// Path and query as forwarded.
+    /// Path and query as the client asked.
     pub path_and_query: &'a str,
     /// Its headers as the client sent them.
     pub headers: &'a HeaderMap,

@@ -60,7 +60,7 @@ use self::gauges::{Gauges, LiveState};
 use self::meters::RouteMeters;
 use self::otlp::metrics::MetricsSender;
 use self::otlp::settings::OtelSettings;
-use self::otlp::{Envelope, Export, Flush, OtlpError, SpanEncoder, Target};
+use self::otlp::{Envelope, Export, Flush, OtlpError, Rejections, SpanEncoder, Target};
 use self::process::ProcessState;
 use self::registry::Registry;
 use self::series::{Kept, Observe, Of, Series, Sketch, Span};
@@ -93,8 +93,14 @@ pub struct TelemetrySettings {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The access log.
-    #[error("cannot open the access log")]
-    AccessLog(#[source] std::io::Error),
+    #[error("cannot open the access log {} (setting `access_log.to`)", path.display())]
+    AccessLog {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// OTLP.
     #[error(transparent)]
     Otlp(#[from] OtlpError),
@@ -114,6 +120,8 @@ pub struct Telemetry {
     traces: Arc<Traces>,
     /// Spans lost after they left their ring.
     unsent: Arc<Counter>,
+    /// Points of metrics that the receiver did not take.
+    points_unsent: Counter,
     flushes: mpsc::Sender<Flush>,
     /// Towards receivers.
     tls: TlsConnector,
@@ -143,7 +151,10 @@ impl Telemetry {
         let _within = background.enter();
         let TelemetrySettings { access_log, cores, scheme, otel, clock } = settings;
         let wall = Wall::of(&clock);
-        let log = AccessLog::start(&access_log, cores, wall).map_err(TelemetryError::AccessLog)?;
+        let log = AccessLog::start(&access_log, cores, wall).map_err(|source| {
+            let path = access_log.to.clone().unwrap_or_else(|| "stdout".into());
+            TelemetryError::AccessLog { path, source }
+        })?;
         let unsent = Arc::new(Counter::default());
         // Tells this process from others of the same service.
         let resource = otlp::resource(&otel, &format!("{:016x}", fastrand::u64(..)));
@@ -183,6 +194,7 @@ impl Telemetry {
             log,
             traces,
             unsent,
+            points_unsent: Counter::default(),
             flushes,
             tls: tls.clone(),
             resource,
@@ -325,6 +337,7 @@ impl Telemetry {
         let passed_over = if exported { self.rings.lock().dropped() } else { 0 };
         Totals {
             spans_dropped: passed_over + self.unsent.get(),
+            points_dropped: self.points_unsent.get(),
             traces: self.traces.counts(),
             lines_dropped: self.log.as_ref().map_or(0, AccessLog::dropped),
         }
@@ -386,7 +399,7 @@ async fn push(
 ) {
     let mut tick = tokio::time::interval(every);
     tick.tick().await; // The first comes at once; there is nothing to tell yet.
-    let mut failing = false;
+    let (mut failing, mut rejections) = (false, Rejections::default());
     loop {
         tick.tick().await;
         let gathered = match (telemetry.upgrade(), live.upgrade()) {
@@ -396,15 +409,33 @@ async fn push(
             }
             _ => return,
         };
+        let points: usize = gathered.0.iter().map(|family| family.points.len()).sum();
         let outcome = sender.send(&gathered.0, gathered.1).await;
-        match &outcome {
-            Err(error) if !failing => {
-                tracing::warn!(%error, "the receiver of metrics takes none");
+        let lost = match &outcome {
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "the receiver of metrics takes none");
+                }
+                points as u64
             }
-            Ok(()) if failing => tracing::info!("the receiver of metrics takes them again"),
-            _ => {}
-        }
+            Ok(partial) => {
+                if failing {
+                    tracing::info!("the receiver of metrics takes them again");
+                }
+                if let Some(rejected) = rejections.note(partial, Instant::now()) {
+                    let text = &*partial.text;
+                    tracing::warn!(
+                        rejected,
+                        text,
+                        "the receiver of metrics did not take all points"
+                    );
+                }
+                partial.rejected.min(points as u64)
+            }
+        };
         failing = outcome.is_err();
+        let Some(telemetry) = telemetry.upgrade() else { return };
+        telemetry.points_unsent.add_shared(lost);
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
@@ -53,14 +54,19 @@ pub fn start(
     })
 }
 
+/// How long connections may live on when the drain has ended: as long as it takes to write a refusal.
+const CUT_GRACE: Duration = Duration::from_millis(300);
+
 /// Accepts until the drain, then waits for what is under way.
 async fn serve(core: &Rc<Core>, listener: TcpListener) -> io::Result<()> {
     listen::accept(Rc::clone(core), listener).await?;
     core.connections.close();
     tokio::select! {
-        () = core.connections.wait() => {}
-        () = core.shared.drain.cut() => {}
+        () = core.connections.wait() => return Ok(()),
+        () = core.shared.drain.cut() => core.cut.set(true),
     }
+    // Whoever is told so now gets the time to hear it; all else is cut.
+    let _ = tokio::time::timeout(CUT_GRACE, core.connections.wait()).await;
     Ok(())
 }
 

@@ -164,6 +164,46 @@ rows! {
         < 200
         > GET ?a=1&a=2&b=1
         = miss"
+    a_parameter_outside_the_key_does_not_reach_the_origin: "
+        keys: key: { query: { drop: [utm_source, utm_content] } }
+        < 200 | cache-control: max-age=60
+        > GET ?b=2&utm_source='evil'&a=%31&&utm_content=1;callback=evil&utm_source2=3&a=0
+        = miss | target ?b=2&a=%31&&utm_source2=3&a=0
+        > GET ?b=2&a=%31&&utm_source2=3&a=0&utm_content
+        = hit"
+    nothing_but_parameters_outside_the_key_leave_no_query: "
+        keys: key: { query: { drop: [utm_source] } }
+        < 200 | cache-control: max-age=60
+        > GET /x?utm_source=evil&utm_source=%0d
+        = miss | target /x
+        > GET /x
+        = hit"
+    a_parameter_by_another_spelling_is_part_of_the_key: "
+        keys: key: { query: { drop: [utm_source] } }
+        < 200 | cache-control: max-age=60
+        > GET ?utm%5Fsource=evil&UTM_source=evil
+        = miss | target ?utm%5Fsource=evil&UTM_source=evil
+        < 200
+        > GET
+        = miss"
+    a_call_that_asks_for_the_head_leaves_parameters_outside_the_key_away_too: "
+        keys: key: { query: { drop: [utm_source] } }
+        < 200 | cache-control: max-age=60 | no-body:
+        > HEAD ?a=1&utm_source=evil
+        = target ?a=1"
+    a_call_whose_answer_is_not_stored_is_asked_as_it_came: "
+        keys: key: { query: { drop: [utm_source] } }
+        < 200
+        > POST ?a=1&utm_source=x
+        = target ?a=1&utm_source=x
+        < 200
+        > GET ?a=1&utm_source=x | body: q
+        = target ?a=1&utm_source=x"
+    a_sorted_query_is_asked_for_in_its_own_order: "
+        keys: key: { query: { sort: true, drop: [x] } }
+        < 200 | cache-control: max-age=60
+        > GET ?b=1&x=1&a=2
+        = target ?b=1&a=2"
     an_encoded_slash_is_another_path: "
         < 200 | cache-control: max-age=60
         > GET /account%2Fx.css

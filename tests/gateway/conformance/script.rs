@@ -7,9 +7,10 @@
 //!   body; without it the body of the n-th reply is `bn`. `< reset`: it closes the connection.
 //! - `> METHOD [/more] | name: value …`: what the client asks. `body: text` is sent as the body.
 //! - `= …`: what must be true of the last call: `hit` (the origin was not asked), `miss` (it was,
-//!   and its answer was wanted), `asks` (it was, with a condition), a status, `body text` (`-`:
-//!   none), `name: value` of the answer, `origin name: value` of what the origin was sent. A value
-//!   `-` means absent, `~text` contains it, `>=n` a number.
+//!   and its answer was wanted), `asks` (it was, with a condition), a status, `target ?a=1` (what
+//!   the origin was asked for ends so), `body text` (`-`: none), `name: value` of the answer,
+//!   `origin name: value` of what the origin was sent. A value `-` means absent, `~text` contains
+//!   it, `>=n` a number.
 //! - `wait N`: until the origin has been asked N times.
 //!
 //! `{now}`, `{now-60}`, `{now+60}` are dates.
@@ -121,6 +122,11 @@ impl Exchange {
             _ => {
                 if let Ok(status) = expected.parse::<u16>() {
                     return (self.answer.status == status).then_some(()).ok_or_else(String::new);
+                }
+                if let Some(more) = expected.strip_prefix("target ") {
+                    let target = self.asked.last().ok_or("the origin was not asked")?.target();
+                    let same = target.ends_with(more);
+                    return same.then_some(()).ok_or_else(|| target.to_owned());
                 }
                 if let Some(text) = expected.strip_prefix("body ") {
                     let same = self.answer.text() == if text == "-" { "" } else { text };

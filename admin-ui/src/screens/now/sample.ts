@@ -31,6 +31,7 @@ export const status: Status = {
   policy: { ok: true, problems: 0 },
   stores: { cache: "memory" },
   workers: 2,
+  key_problems: [],
   limits: { connections: 250, connections_max: 50_000 },
 };
 

@@ -30,6 +30,8 @@ const en = {
   noneYet: "No upstreams yet.",
   problems: "Problems of the policy files",
   problemsText: "The running policy stays until they are gone.",
+  keyProblems: "Problems of the files of keys",
+  keyProblemsText: "The keys that were read before are used until they are gone.",
 };
 
 export type SystemTexts = typeof en;
@@ -64,6 +66,8 @@ const ko: SystemTexts = {
   noneYet: "아직 업스트림이 없습니다.",
   problems: "정책 파일의 문제",
   problemsText: "문제가 사라질 때까지 실행 중인 정책이 유지됩니다.",
+  keyProblems: "키 파일의 문제",
+  keyProblemsText: "문제가 사라질 때까지 이전에 읽은 키가 쓰입니다.",
 };
 
 export const texts = { en, ko };

@@ -87,6 +87,16 @@ it("asks the gateway for what the address says, and writes a choice into it", as
   expect(rows()[0]!.getAttribute("href")).toBe(`/traces/${TRACE_ID}?kind=refused`);
 });
 
+it("says of a call that the cache saw why the service was asked", async () => {
+  const hit = summary(2, { kind: "sampled", status: 200, reason: null, path: "/mail/list/1", cache: "hit" });
+  const miss = summary(1, { kind: "sampled", status: 200, reason: null, path: "/mail/list/2", cache: "miss", cache_fwd: "vary-miss" });
+  open(gateway([hit, miss]).api);
+  await seen("/mail/list/2");
+  const told = rows().map((row) => row.querySelector(".more")!.textContent!.replace(/\s+/g, " ").trim());
+  expect(told[0]).toMatch(/· hit$/);
+  expect(told[1]).toMatch(/· miss \(vary-miss\)$/);
+});
+
 it("holds the list still while a call is read, until the newest are asked for", async () => {
   const { state, api } = gateway();
   open(api, `/traces/${TRACE_ID}`);

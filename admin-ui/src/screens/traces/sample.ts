@@ -30,6 +30,7 @@ export function summary(number: number, other: Partial<TraceSummary> = {}): Trac
     policy_file: "mail.yaml",
     revision: 12,
     cache: null,
+    cache_fwd: null,
     attempts: 0,
     endpoint: null,
     ...other,

@@ -181,10 +181,6 @@ fn forbidden(
     if status.is_informational() || NEVER.contains(&status.as_u16()) {
         return Err(NotStored::Status);
     }
-    // It is about the target, which is the key; but not all of it where the policy drops parameters.
-    if status == StatusCode::URI_TOO_LONG && !rules.key.query_drop.is_empty() {
-        return Err(NotStored::Status);
-    }
     if said.must_understand && !UNDERSTOOD.contains(&status.as_u16()) {
         return Err(NotStored::Status);
     }

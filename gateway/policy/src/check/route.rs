@@ -78,6 +78,8 @@ fn refuse_idle_thresholds(thresholds: &Fields<'_>, name: &Name, class: Class) {
             let help = "set `class: default`, `batch` or `bulk`, or remove the thresholds";
             thresholds.findings.add(&first, message, help);
         }
+        // A threshold that is misspelt is a problem already.
+        (None, _) if !thresholds.clean => {}
         (None, _) => {
             let help = "add `rps`, `cpu` or `workers`, or remove `admission`";
             thresholds.findings.add(&thresholds.place, "`admission` has no threshold", help);

@@ -27,12 +27,18 @@ impl Endpoint {
             _ => return Err(wrong("is neither http nor https", "write `http://host:port`")),
         };
         if rest.contains('@') {
-            return Err(wrong("carries a user name", "remove everything up to the `@`"));
+            // Not quoted: what stands before the `@` may be a password.
+            let message = "an endpoint carries a user name";
+            return Err(Misread::new(message, "remove everything up to the `@`"));
         }
         let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if !tail.is_empty() {
             let help = format!("write `{scheme}://{}`", plain(authority));
             return Err(wrong("has a path or query; an endpoint is host and port", &help));
+        }
+        if !authority.starts_with('[') && authority.matches(':').count() > 1 {
+            let help = "write an IPv6 address in brackets, for example `http://[::1]:9101`";
+            return Err(wrong("has more than one colon", help));
         }
         let (host, port) = split_port(authority)
             .ok_or_else(|| wrong("has a bad port", "write a port from 1 to 65535"))?;

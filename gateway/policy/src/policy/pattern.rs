@@ -23,7 +23,12 @@ impl PathPattern {
     pub fn parse(text: &str) -> Result<Self, Misread> {
         let wrong = |why: &str, help: &str| Misread::new(format!("{} {why}", quoted(text)), help);
         let Some(rest) = text.strip_prefix('/') else {
-            return Err(wrong("is no path", "begin it with `/`"));
+            let help = if matches!(text, "*" | "**") {
+                "write `/**` for every path"
+            } else {
+                "begin it with `/`"
+            };
+            return Err(wrong("is no path", help));
         };
         let mut written: Vec<&str> = segments_of(rest).collect();
         let rest = written.last() == Some(&"**");
@@ -73,6 +78,9 @@ fn read_segment(text: &str) -> Result<Segment, (&'static str, &'static str)> {
         "**" => return Err(("has `**` before its end", "`**` stands only at the end")),
         "." | ".." => return Err(("has a dot segment", "write the path without `.` and `..`")),
         _ => {}
+    }
+    if text.starts_with('{') && text.ends_with('}') {
+        return Err(("has a named segment", "write `*` for one segment; it needs no name"));
     }
     if text.contains('*') {
         return Err(("has `*` within a segment", "`*` stands for one whole segment"));
@@ -137,6 +145,9 @@ impl HostPattern {
             return Ok(Self::Exact(host.into()));
         }
         Err(match host.split_once(':') {
+            Some((_, rest)) if rest.starts_with("//") => {
+                wrong("is a URL", "write the host only; a route is the same for every scheme")
+            }
             Some((name, _)) if is_host_name(name) => {
                 wrong("has a port", "write the host only; a route is the same on every port")
             }

@@ -43,6 +43,15 @@ fn escapes_in_a_file_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn what_nobody_sees_is_shown() {
+    assert_eq!(quoted("routes\u{200b}"), "`routes<U+200B>`");
+    assert_eq!(quoted("\u{a0}a\u{3000}b\u{202e}"), "`<U+00A0>a<U+3000>b<U+202E>`");
+    assert_eq!(quoted("메일 ü"), "`메일 ü`");
+    let rendered = problem("a:\u{a0}b", 3, 1).render();
+    assert!(rendered.contains("| a:\u{fffd}b\n    |   ^"), "{rendered}");
+}
+
+#[test]
 fn a_long_line_is_cropped_around_the_token() {
     let text = format!("{}bad{}", "a".repeat(5_000), "b".repeat(5_000));
     let rendered = problem(&text, 5_001, 3).render();

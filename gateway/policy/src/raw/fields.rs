@@ -3,7 +3,7 @@
 //! Every getter takes the key's bounds from the form, adds a problem where the value is none, and
 //! then answers `None`, so that the caller goes on with the rest.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,12 +133,13 @@ impl<'a> Fields<'a> {
             Shape::Exactly(number) => (number, number),
             _ => return mistaken(name),
         };
+        let example = if min == max { format!("`{min}`") } else { "for example `10`".to_owned() };
         let Value::Text { text, plain: true } = &entry.node.value else {
-            return self.refuse_type(name, entry, "a whole number", "for example `10`");
+            return self.refuse_type(name, entry, "a whole number", &example);
         };
         let digits = text.strip_prefix('-').unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return self.refuse_type(name, entry, "a whole number", "for example `10`");
+            return self.refuse_type(name, entry, "a whole number", &example);
         }
         match text.parse::<u32>() {
             Ok(number) if (min..=max).contains(&number) => self.found(entry, number),
@@ -202,7 +203,8 @@ impl<'a> Fields<'a> {
         let Shape::Choice(words) = key.shape else { return mistaken(name) };
         let all = || words.iter().map(|word| word.name);
         let Value::Text { text, .. } = &entry.node.value else {
-            return self.refuse_type(name, entry, "a word", &listing(all()));
+            let help = format!("one of {}", listing(all()));
+            return self.refuse_type(name, entry, "a word", &help);
         };
         let Some(word) = words.iter().find(|word| word.name == text) else {
             let help = match closest(text, all()) {
@@ -228,7 +230,12 @@ impl<'a> Fields<'a> {
         let (key, entry) = self.written(name)?;
         let Shape::Texts { of, min, max } = key.shape else { return mistaken(name) };
         let Value::List(items) = &entry.node.value else {
-            return self.refuse_type(name, entry, "a list", "in brackets, for example `[a, b]`");
+            let example = match &entry.node.value {
+                Value::Text { text, .. } => quoted(text).trim_matches('`').to_owned(),
+                _ => "a, b".to_owned(),
+            };
+            let help = format!("it in brackets, for example `[{example}]`");
+            return self.refuse_type(name, entry, "a list", &help);
         };
         if items.len() < min || items.len() > max {
             let message =
@@ -347,7 +354,9 @@ impl<'a> Fields<'a> {
 
     fn refuse_type<T>(&self, name: &str, entry: &Entry, wanted: &str, help: &str) -> Option<T> {
         let found = match &entry.node.value {
-            Value::Text { text, .. } => quoted(text),
+            Value::Text { text, plain: true } => quoted(text),
+            // What stands in quotes may look right, and is a text all the same.
+            Value::Text { text, plain: false } => format!("the text {}", quoted(text)),
             other => other.kind().to_owned(),
         };
         let message = format!("`{name}` must be {wanted}, this is {found}");
@@ -383,7 +392,11 @@ impl<'a> Fields<'a> {
             if self.form.key(&entry.name).is_some() {
                 continue;
             }
-            let message = format!("{} has no key {}", self.form.noun, quoted(&entry.name));
+            let mut message = format!("{} has no key {}", self.form.noun, quoted(&entry.name));
+            // A letter of another alphabet may look like ours.
+            if let Some(other) = entry.name.chars().find(|c| c.is_alphabetic() && !c.is_ascii()) {
+                let _ = write!(message, ", with the letter `{other}` (U+{:04X})", u32::from(other));
+            }
             let help = match closest(&entry.name, names()) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("its keys are {}", listing(names())),
@@ -392,9 +405,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether a key that there is not was probably meant to be this one: a mistake is one problem.
+    fn is_misspelt(&self, name: &str) -> bool {
+        let names = || self.form.keys.iter().map(|key| key.name);
+        let unknown = self.entries.iter().filter(|entry| self.form.key(&entry.name).is_none());
+        // As many as are looked at for one name.
+        unknown.take(64).any(|entry| closest(&entry.name, names()) == Some(name))
+    }
+
     fn refuse_missing(&self) {
         for key in self.form.keys.iter().filter(|key| key.required) {
-            if self.entry(key.name).is_some() {
+            if self.entry(key.name).is_some() || self.is_misspelt(key.name) {
                 continue;
             }
             let message = format!("{} needs `{}`", self.form.noun, key.name);
@@ -414,6 +435,7 @@ impl<'a> Fields<'a> {
         }
         let one_of = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
         match written.iter().max_by_key(|entry| entry.at) {
+            None if names.iter().any(|name| self.is_misspelt(name)) => {}
             None => {
                 let message = format!("{} needs {one_of}", self.form.noun);
                 self.findings.add(&self.place, message, format!("add {one_of}"));

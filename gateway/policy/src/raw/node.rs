@@ -100,17 +100,6 @@ impl Source {
         &self.text
     }
 
-    /// The first tab within the indentation of `line` or one behind it.
-    pub fn first_tab_indent(&self, line: u32) -> Option<Spot> {
-        let last = u32::try_from(self.line_starts.len()).unwrap_or(u32::MAX);
-        (line..=last).find_map(|line| {
-            let text = self.line(line);
-            let indent = &text[..text.len() - text.trim_start_matches([' ', '\t']).len()];
-            let column = u32::try_from(indent.find('\t')?).unwrap_or(u32::MAX - 1) + 1;
-            Some(Spot { line, column, width: 1 })
-        })
-    }
-
     /// The text of a line without its break; empty where there is no such line.
     fn line(&self, line: u32) -> &str {
         let at = (line.max(1) - 1) as usize;

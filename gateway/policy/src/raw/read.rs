@@ -12,6 +12,7 @@ use serde_saphyr::granit_parser::{
 };
 
 use super::node::{Entry, Findings, Node, Place, Source, Spot, Value};
+use super::syntax::NotYaml;
 use crate::problem::quoted;
 
 /// Most nodes of a file with its aliases written out. A route takes about 30.
@@ -242,33 +243,12 @@ impl Report<'_> {
     }
 
     fn refuse_syntax(self, error: &ScanError) {
-        let marker = error.marker();
-        let spot =
-            Spot { line: int(marker.line()).max(1), column: int(marker.col()) + 1, width: 1 };
+        let NotYaml { line, column, message, help } = NotYaml::of(self.source.text(), error);
+        let spot = Spot { line, column, width: 1 };
         if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             return self.refuse_depth(spot);
         }
-        let tab = matches!(
-            error.kind(),
-            ErrorKind::TabInBlockIndentation
-                | ErrorKind::TabInIndentation
-                | ErrorKind::TabInPlainScalar
-                | ErrorKind::TabNotAllowed
-        );
-        if tab {
-            // The parser names the token before; what has to be found is the tab.
-            let spot = self.source.first_tab_indent(spot.line).unwrap_or(spot);
-            let help = "indent with spaces, never with tabs";
-            return self.problem(spot, "this is not YAML: a tab indents the line", help);
-        }
-        let help = match error.kind() {
-            ErrorKind::UnclosedQuotedScalar => "close the quote",
-            ErrorKind::UnclosedFlowCollection { .. } => "close the bracket",
-            ErrorKind::UnknownAnchor => "define the anchor (`&name`) above, or write the value out",
-            ErrorKind::DirectiveDisallowed => "remove the directive",
-            _ => "check the indentation, colons, quotes and brackets here and in the line above",
-        };
-        self.problem(spot, format!("this is not YAML: {}", error.info()), help);
+        self.problem(spot, message, help);
     }
 
     fn refuse_depth(self, spot: Spot) {

@@ -109,6 +109,33 @@ fn defaults_are_typed_and_named() {
 }
 
 #[test]
+fn what_the_check_takes_as_a_text_an_editor_takes_too() {
+    let text = "\
+version: 1
+upstreams: { 7: { endpoints: [http://a] } }
+routes:
+  r: { match: { path: /a, host: 10, headers: { x-shard: 3, x-on: true } }, upstream: 7 }
+  s: { match: { path: /b, methods: [2GET, GET] }, upstream: 7, cache: { key: { query: { drop: [1] } } } }
+";
+    let (policy, problems) = check(&[("t.yaml".to_owned(), text.to_owned())]);
+    assert!(policy.is_some(), "{problems:#?}");
+    let schema = schema();
+    let of = |form: &str, key: &str| schema["$defs"][form]["properties"][key].clone();
+    let scalars = serde_json::json!(["string", "number", "boolean"]);
+    for text in [
+        of("route", "upstream"),
+        of("match", "host"),
+        of("match", "headers")["additionalProperties"].clone(),
+        of("cache_query", "drop")["items"].clone(),
+    ] {
+        assert_eq!(text["type"], scalars, "{text}");
+    }
+    assert_eq!(of("match", "methods")["items"]["pattern"], "^[A-Z0-9-]+$");
+    assert_eq!(of("match", "path")["type"], "string");
+    assert_eq!(of("upstream", "endpoints")["items"]["type"], "string");
+}
+
+#[test]
 fn the_defaults_of_the_tables_are_those_of_the_types() {
     // Written out, every default means the same as nothing written.
     let bare = "\

@@ -21,16 +21,16 @@ fn durations_are_a_whole_number_and_a_unit() {
 fn other_spellings_of_durations_are_refused_with_a_remedy() {
     for (text, help) in [
         ("30", "`30s`"),
-        ("1.5s", "the units are"),
+        ("1.5s", "a whole number of a smaller unit"),
         ("-1s", "a whole number"),
         ("+1s", "a whole number"),
         ("", "a whole number"),
         ("s", "a whole number"),
-        ("1 s", "the units are"),
-        ("1S", "the units are"),
+        ("1 s", "`1s`"),
+        ("1S", "`1s`"),
         ("1d", "`24h`"),
-        ("1m30s", "the units are"),
-        ("99999999999999999999s", "a whole number"),
+        ("1m30s", "one number and one unit"),
+        ("99999999999999999999s", "longer than any"),
         ("18446744073709551615h", "longer than any"),
         ("\u{0661}s", "a whole number"),
     ] {
@@ -63,8 +63,8 @@ fn other_spellings_of_sizes_are_refused_with_a_remedy() {
         ("1k", "`1KiB`"),
         ("2GB", "`2GiB`"),
         ("-1B", "a whole number"),
-        ("1.5MiB", "the units are"),
-        ("1 MiB", "the units are"),
+        ("1.5MiB", "a whole number of a smaller unit"),
+        ("1 MiB", "`1MiB`"),
         ("99999999999GiB", "larger than any"),
     ] {
         let error = parse_bytes(text).expect_err(text);
@@ -97,6 +97,37 @@ fn percentages_carry_their_sign() {
         let error = Percent::parse(text).expect_err(text);
         assert!(error.help.contains(help), "{text}: {error}");
     }
+}
+
+#[test]
+fn what_was_probably_meant_is_the_remedy() {
+    for (text, help) in [
+        ("5min", "write `5m`"),
+        ("5 s", "write `5s`"),
+        ("5S", "write `5s`"),
+        ("2hours", "write `2h`"),
+        ("250 millis", "write `250ms`"),
+        ("1.5s", "`1500ms` for 1.5 s"),
+        ("1m30s", "`90s` for 1 m 30 s"),
+        ("500us", "the units are"),
+        ("99999999999999999999h", "longer than any duration"),
+        ("soon", "a whole number and a unit"),
+    ] {
+        let error = parse_duration(text).expect_err(text);
+        assert!(error.help.contains(help), "{text}: {error}");
+    }
+    for (text, help) in [
+        ("64Ki", "write `64KiB`"),
+        ("1 mb", "write `1MiB`"),
+        ("10bytes", "write `10B`"),
+        ("0.5MiB", "`512KiB` for 0.5 MiB"),
+        ("1TiB", "the units are"),
+        ("18446744073709551616GiB", "larger than any size"),
+    ] {
+        let error = parse_bytes(text).expect_err(text);
+        assert!(error.help.contains(help), "{text}: {error}");
+    }
+    assert_eq!(Percent::parse("85 %").expect_err("a space").help, "write `85%`");
 }
 
 #[test]

@@ -16,7 +16,6 @@ fn a_host_and_perhaps_a_port() {
         ("[::1]:80", "[::1]"),
         ("[::1]", "[::1]"),
         ("a_b.internal", "a_b.internal"),
-        ("host:", "host"),
     ] {
         assert_eq!(host_of(text).as_deref(), Some(host), "{text}");
     }
@@ -58,6 +57,11 @@ fn nothing_else() {
         "host#f",
         "[fe80::1%25eth0]",
         "ho%73t",
+        "host:",
+        "host:99999",
+        "a,b",
+        "a;b",
+        "[::g]",
     ] {
         assert_eq!(host_of(text), None, "{text}");
     }

@@ -1,6 +1,7 @@
 //! `sumun check`: is this policy fine? And with `--live`: are the signals there that it counts on?
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,14 +33,11 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         let Some(folder) = folder_of_settings() else { return ExitCode::FAILURE };
         paths.push(folder);
     }
-    let read = read(&paths);
-    let files = read.as_ref().map_or(0, Vec::len);
-    let (policy, problems) = match &read {
-        Ok(files) => sumun_policy::check(files),
-        Err(problems) => (None, problems.clone()),
-    };
-    let live = match (args.live, policy, &read) {
-        (true, Some(policy), Ok(files)) => match live::look(&policy, files) {
+    let (texts, unread) = read(&paths);
+    let (policy, problems) = sumun_policy::check_beside(&texts, &unread);
+    let files = texts.len();
+    let live = match (args.live, policy) {
+        (true, Some(policy)) => match live::look(&policy, &texts) {
             Ok(live) => Some(live),
             Err(error) => return misused(&format!("{error:#}")),
         },
@@ -76,25 +74,31 @@ fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 
-/// Folders and files, each under the name that an editor can open.
-pub(super) fn read(paths: &[PathBuf]) -> Result<reload::Files, Vec<Problem>> {
-    let mut files = Vec::new();
+/// Folders and files, each under the name that an editor can open, and what could not be read.
+pub(super) fn read(paths: &[PathBuf]) -> (reload::Files, Vec<Problem>) {
+    let mut files = reload::Files::new();
     let mut problems = Vec::new();
     for path in paths {
-        let read = if path.is_dir() { folder(path) } else { file(path).map_err(|p| vec![p]) };
-        match read {
-            Ok(found) => files.extend(found),
-            Err(found) => problems.extend(found),
+        if path.is_dir() {
+            let (found, unread) = folder(path);
+            files.extend(found);
+            problems.extend(unread);
+        } else {
+            match file(path) {
+                Ok(found) => files.push(found),
+                Err(problem) => problems.push(problem),
+            }
         }
     }
     if files.len() > FILES_MAX {
         let message = format!("{} files are more than {FILES_MAX}", files.len());
         problems.push(Problem::whole_file("--policies", message, "check fewer at once"));
+        files.clear();
     }
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+    (files, problems)
 }
 
-fn folder(path: &Path) -> Result<reload::Files, Vec<Problem>> {
+fn folder(path: &Path) -> (reload::Files, Vec<Problem>) {
     let named = |name: &str| path.join(name).display().to_string();
     let (files, mut problems) = reload::read_folder(path);
     for problem in &mut problems {
@@ -103,22 +107,23 @@ fn folder(path: &Path) -> Result<reload::Files, Vec<Problem>> {
             problem.file = named(&problem.file);
         }
     }
-    if problems.is_empty() {
-        return Ok(files.into_iter().map(|(name, text)| (named(&name), text)).collect());
-    }
-    Err(problems)
+    (files.into_iter().map(|(name, text)| (named(&name), text)).collect(), problems)
 }
 
-fn file(path: &Path) -> Result<reload::Files, Problem> {
+fn file(path: &Path) -> Result<(String, String), Problem> {
     let name = path.display().to_string();
+    if path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        let help = "name a policy folder, or its files, with --policies";
+        return Err(Problem::whole_file(&name, "there is no such file or folder", help));
+    }
     let text = reload::read_file(path, &name)?;
-    Ok(vec![(name, text)])
+    Ok((name, text))
 }
 
 /// One policy of a folder, or its problems.
 pub(super) fn policy(path: &Path) -> Result<Policy, Vec<Problem>> {
-    let files = read(&[path.to_owned()])?;
-    match sumun_policy::check(&files) {
+    let (files, unread) = read(&[path.to_owned()]);
+    match sumun_policy::check_beside(&files, &unread) {
         (Some(policy), problems) if problems.is_empty() => Ok(policy),
         (_, problems) => Err(problems),
     }

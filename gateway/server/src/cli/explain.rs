@@ -3,19 +3,24 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use http::header::{AUTHORIZATION, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
+use http::header::{AUTHORIZATION, HOST, IF_MATCH, IF_UNMODIFIED_SINCE, RANGE};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use sumun_engine::freshness::{Delta, Wishes};
 use sumun_engine::live::Live;
 use sumun_engine::route::Route;
 use sumun_engine::snapshot::Snapshot;
 use sumun_engine::time::Moment;
-use sumun_policy::policy::{Admission, Cache, CpuOf, Mode, OnStale, Per, Target};
+use sumun_policy::policy::{Admission, Cache, Class, CpuOf, Mode, OnStale, Per, Target};
 use sumun_policy::units::{show_bytes, show_duration};
 
 use super::{ExplainArgs, check, folder_of_settings, misused, print};
+use crate::authority::Authority;
+use crate::callers::class::{self, ClassAsked, SUMUN_CLASS};
+use crate::path::{path_doubt, without_dot_segments};
 
-/// Explains and prints: 0 a route was found, 1 none or the policy has problems, 2 no such call.
+/// Explains and prints: 0 a route was found, 1 none or the call is refused before there is one, or the
+/// policy has problems, 2 no such call.
 pub fn explain(args: &ExplainArgs) -> ExitCode {
     let call = match Call::parse(args) {
         Ok(call) => call,
@@ -44,7 +49,10 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
 pub(super) struct Call {
     method: Method,
     host: String,
+    /// Without dot segments, as it is matched.
     path: String,
+    /// What a path may be refused for.
+    doubt: Option<&'static str>,
     headers: HeaderMap,
 }
 
@@ -53,6 +61,10 @@ impl Call {
         let method = args.method.to_uppercase();
         let method = method.parse().map_err(|_| format!("`{}` is not a method", args.method))?;
         let url: Uri = args.url.parse().map_err(|e| format!("`{}`: {e}", args.url))?;
+        if url.scheme().is_none() && url.authority().is_some() {
+            let help = "begin it with `/` or `http://`";
+            return Err(format!("`{}` is neither a URL nor a path; {help}", args.url));
+        }
         let mut headers = HeaderMap::new();
         for header in &args.headers {
             let fail = || format!("`{header}` is not a header; write 'name: value'");
@@ -61,19 +73,44 @@ impl Call {
             let value: HeaderValue = value.trim().parse().map_err(|_| fail())?;
             headers.append(name, value);
         }
-        let authority = url.authority().map(http::uri::Authority::host);
-        let written = headers.get("host").and_then(|value| value.to_str().ok());
-        let written = written.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-        let host = authority.or(written).unwrap_or_default().to_ascii_lowercase();
-        Ok(Self { method, host, path: url.path().to_owned(), headers })
+        // The target's authority wins over `Host`.
+        let written = match url.authority() {
+            Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+            None => headers.get(HOST).cloned(),
+        };
+        let host = match written {
+            Some(written) => Authority::parse(written.clone())
+                .map(|authority| authority.host().to_owned())
+                .ok_or_else(|| format!("{written:?} is not a host and port"))?,
+            None => String::new(),
+        };
+        let path = without_dot_segments(url.path()).unwrap_or_else(|| url.path().to_owned());
+        let target = url.path_and_query().map_or("/", PathAndQuery::as_str);
+        Ok(Self { method, host, path, doubt: path_doubt(target), headers })
+    }
+
+    /// The host that is asked; empty: the call names none.
+    #[cfg(test)]
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// The text, and whether a route was found.
     pub(super) fn explained(&self, snapshot: &Snapshot) -> (String, bool) {
+        if matches!(self.method, Method::CONNECT | Method::TRACE) {
+            let text =
+                format!("refused: 405 method_not_allowed, {} is not forwarded\n", self.method);
+            return (text, false);
+        }
         let found = snapshot.find(&self.method, &self.host, &self.path, &self.headers);
-        match found {
-            Some(route) => (described(route, &self.method, &self.headers, snapshot), true),
-            None => ("no route: 404 route_unknown\n".to_owned(), false),
+        match (found, self.doubt) {
+            (Some(route), Some(doubt)) if route.policy.strict_path => {
+                let name = &route.policy.name;
+                (format!("refused: 400 bad_request, {doubt} (strict_path of {name})\n"), false)
+            }
+            (Some(route), _) => (described(route, &self.method, &self.headers, snapshot), true),
+            (None, Some(doubt)) => (format!("refused: 400 bad_request, {doubt}\n"), false),
+            (None, None) => ("no route: 404 route_unknown\n".to_owned(), false),
         }
     }
 }
@@ -83,8 +120,7 @@ fn described(route: &Route, method: &Method, headers: &HeaderMap, snapshot: &Sna
     let mut out = String::new();
     let origin = &policy.origin;
     let _ = writeln!(out, "route     {} ({}:{})", policy.name, origin.file, origin.line);
-    let class = policy.class.as_str();
-    let _ = writeln!(out, "class     {class}, unless Sumun-Class says another that counts");
+    let _ = writeln!(out, "class     {}", class_of(policy.class, headers.get(&SUMUN_CLASS)));
     let upstream = &route.upstream.policy;
     let endpoints: Vec<String> = upstream.endpoints.iter().map(ToString::to_string).collect();
     let _ = writeln!(out, "upstream  {}: {}", upstream.name, endpoints.join(", "));
@@ -120,6 +156,24 @@ fn described(route: &Route, method: &Method, headers: &HeaderMap, snapshot: &Sna
         }
     }
     out
+}
+
+/// The class that would hold, and what the call's own word does to it.
+fn class_of(route: Class, asked: Option<&HeaderValue>) -> String {
+    let own = route.as_str();
+    let Some(asked) = asked else {
+        return format!("{own}, unless Sumun-Class says another that counts");
+    };
+    // Who calls, nobody knows.
+    let (class, outcome) = class::settle(route, asked, || false);
+    match outcome {
+        ClassAsked::Same => own.to_owned(),
+        ClassAsked::Unknown => format!("{own}; Sumun-Class names no class"),
+        ClassAsked::Lowered => format!("{}, lowered by Sumun-Class from {own}", class.as_str()),
+        ClassAsked::Raised | ClassAsked::Denied => {
+            format!("{own}; Sumun-Class raises it for those in callers.may_raise only")
+        }
+    }
 }
 
 /// What of this very call decides how the cache takes part, whatever the origin answers.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
-use crate::settings::{FILE_DEFAULT, KEYS, Written};
+use crate::settings::{CONFIG_VARIABLE, FILE_DEFAULT, KEYS, Written};
 
 /// The flags of `run`, `demo` and `config`.
 #[derive(Clone, Debug, Default)]
@@ -35,9 +35,10 @@ impl Args for SettingsArgs {
         let config = Arg::new("config")
             .long("config")
             .value_name("FILE")
-            .env("SUMUN_CONFIG")
             .value_parser(value_parser!(PathBuf))
-            .help(format!("Settings file [default: {FILE_DEFAULT}, where there is one]"));
+            .help(format!(
+                "Settings file [default: {FILE_DEFAULT}, where there is one] [env: {CONFIG_VARIABLE}]"
+            ));
         let flags = KEYS.iter().map(|key| {
             let help = format!("{} [env: {}] [key: {}]", key.about, key.variable(), key.path);
             let arg = Arg::new(key.path).long(key.flag).value_name(key.value).help(help);

@@ -8,20 +8,29 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::{SettingsArgs, complain};
+use crate::settings;
+
 /// Longest that each step of the question may take.
 const STEP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Arguments of `sumun health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Admin listener of the gateway that is asked
-    #[arg(long, env = "SUMUN_ADMIN_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:9900")]
-    pub admin: SocketAddr,
+    /// Admin listener of the gateway that is asked [default: as the settings say]
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
 }
 
 /// Asks `/livez`: 0 alive, 1 not.
 pub fn health(args: &HealthArgs) -> ExitCode {
-    match ask(args.admin) {
+    let of_settings = || {
+        let effective = settings::load(&SettingsArgs::default().written());
+        effective.inspect_err(|problems| complain(problems)).ok()
+    };
+    let admin = args.admin.or_else(|| of_settings().map(|known| known.settings.admin.listen));
+    let Some(admin) = admin else { return ExitCode::FAILURE };
+    match ask(admin) {
         Ok(head) if head.starts_with(b"HTTP/1.1 200") => ExitCode::SUCCESS,
         Ok(_) => unwell("it answers, but not 200"),
         Err(error) => unwell(&error.to_string()),

@@ -138,21 +138,67 @@ fn explain_names_route_class_thresholds_quota_and_cache() {
 }
 
 #[test]
+fn explain_says_what_the_call_s_own_class_does() {
+    let class = |url: &str, said: &str| {
+        let (text, _) = explained("POST", url, &[&format!("sumun-class: {said}")]);
+        text.lines().find_map(|line| line.strip_prefix("class     ")).unwrap_or(&text).to_owned()
+    };
+    let batch = "/mail/receive/7";
+    assert_eq!(class(batch, "bulk"), "bulk, lowered by Sumun-Class from batch");
+    assert_eq!(class(batch, "batch"), "batch");
+    assert_eq!(class(batch, "urgent"), "batch; Sumun-Class names no class");
+    let raised = "batch; Sumun-Class raises it for those in callers.may_raise only";
+    assert_eq!(class(batch, "interactive"), raised);
+}
+
+#[test]
+fn explain_matches_the_path_and_host_that_the_gateway_would() {
+    let (text, found) = explained("GET", "/mail/read/../list/7", &[]);
+    assert!(found && text.starts_with("route     mail-list"), "{text}");
+    for (method, url, wanted) in [
+        ("GET", "/mail/list/%2e%2e/7", "400 bad_request, the path has an encoded dot (strict_path"),
+        ("GET", "/none/%2f", "400 bad_request, the path has an encoded slash"),
+        ("TRACE", "/mail/list/7", "405 method_not_allowed, TRACE is not forwarded"),
+    ] {
+        let (text, found) = explained(method, url, &[]);
+        assert!(!found && text.starts_with(&format!("refused: {wanted}")), "{text}");
+    }
+    let parse = |url: &str, header: &str| {
+        let args = ExplainArgs {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            headers: vec![header.to_owned()],
+            policies: None,
+        };
+        explain::Call::parse(&args).map(|call| call.host().to_owned())
+    };
+    assert_eq!(parse("/", "host: [::1]:8080").unwrap(), "[::1]");
+    assert_eq!(parse("/", "host: Mail.Internal:80").unwrap(), "mail.internal");
+    assert_eq!(parse("http://a.test:1/", "host: b.test").unwrap(), "a.test");
+    assert!(parse("/", "host: a b").is_err());
+    assert!(parse("mailbox", "host: a").is_err());
+}
+
+#[test]
 fn problems_are_named_by_the_path_that_was_given() {
     let folder = folder(&[("a.yaml", POLICY), ("b.yaml", "version: 1\nrutes: {}\n")]);
-    let files = check::read(&[folder.path().to_owned()]).unwrap();
-    assert_eq!(files.len(), 2);
+    let (files, unread) = check::read(&[folder.path().to_owned()]);
+    assert_eq!((files.len(), unread.len()), (2, 0));
     let (_, problems) = sumun_policy::check(&files);
     let path = folder.path().join("b.yaml").display().to_string();
     assert!(problems[0].to_string().starts_with(&format!("{path}:2:1: ")), "{problems:?}");
 
-    let single = check::read(&[folder.path().join("a.yaml")]).unwrap();
+    let (single, _) = check::read(&[folder.path().join("a.yaml")]);
     assert!(sumun_policy::check(&single).1.is_empty());
-    let missing = check::read(&[folder.path().join("none.yaml")]).unwrap_err();
-    assert!(missing[0].message.contains("cannot be read"));
+    let (_, missing) = check::read(&[folder.path().join("none.yaml")]);
+    assert_eq!(missing[0].message, "there is no such file or folder");
+    assert!(missing[0].help.contains("--policies"));
     std::fs::write(folder.path().join("c.yaml"), [b'a', 0xff]).unwrap();
-    let bad = check::read(&[folder.path().to_owned()]).unwrap_err();
-    assert!(bad[0].file.ends_with("/c.yaml") && bad[0].message.contains("UTF-8"), "{bad:?}");
+    let bad = check::policy(folder.path()).unwrap_err();
+    let shown: Vec<&str> = bad.iter().map(|problem| problem.message.as_str()).collect();
+    let unknown = "a policy file has no key `rutes`";
+    assert_eq!(shown, [unknown, "is not UTF-8: the byte 0xff does not belong here"], "{bad:?}");
+    assert!(bad[1].file.ends_with("/c.yaml"), "{bad:?}");
 }
 
 #[test]

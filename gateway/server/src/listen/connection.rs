@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::streams::HandedTick;
 use super::transport::Transport;
+use super::upload::Rest;
 use super::wire::WINDOW_BYTES;
 use crate::authority::Authority;
 use crate::callers::certificate::CertificateNames;
@@ -47,6 +48,10 @@ pub struct Connection {
     pub whole: Cell<bool>,
     /// An answer without a length was cut: only a reset tells the client so.
     pub cut: Cell<bool>,
+    /// HTTP/1: a body that nobody reads, to be out of the next request's way.
+    pub rest: RefCell<Option<Rest>>,
+    /// HTTP/1: such a body is too large to be read, so the connection ends with the answer under way.
+    pub ends: Cell<bool>,
     /// Bytes of the answer under way that hyper was handed and the socket has not taken.
     unwritten: Cell<usize>,
     /// The answer's body, waiting for the socket to take some.
@@ -94,6 +99,8 @@ impl Connection {
             asked: RefCell::new(None),
             whole: Cell::new(true),
             cut: Cell::new(false),
+            rest: RefCell::new(None),
+            ends: Cell::new(false),
             unwritten: Cell::new(0),
             waiting: RefCell::new(None),
         }

@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 
 use super::connection::Connection;
+use super::upload::Upload;
 use crate::core::Core;
 use crate::headers;
 use crate::path::settle::Settled;
@@ -88,11 +89,7 @@ impl Calls {
         if let Some(begun) = self.begun.take() {
             return *begun;
         }
-        let request = request.map(|body| {
-            let is_empty = http_body::Body::is_end_stream(&body);
-            (!is_empty).then_some(body)
-        });
-        self.begin(request)
+        self.begin(Upload::of(request, &self.connection))
     }
 
     /// Whether the next read may be the head of a call to be answered here: nothing of an earlier
@@ -101,6 +98,7 @@ impl Calls {
         self.connection.whole.get()
             && self.connection.calls.get() == 0
             && self.connection.stalled_tick.get() == 0
+            && self.connection.rest.borrow().is_none()
             && !self.core.shared.drain.is_draining()
     }
 
@@ -172,7 +170,7 @@ impl Calls {
         drop(left);
     }
 
-    fn begin(&self, request: Request<Option<Incoming>>) -> Serving {
+    fn begin(&self, request: Request<Option<Upload>>) -> Serving {
         path::serve(Rc::clone(&self.core), Rc::clone(&self.connection), request)
     }
 
@@ -235,7 +233,7 @@ fn put_field(text: &mut Vec<u8>, name: &str, value: &[u8]) {
 
 /// The request that `bytes` are: one head, without body, that says nothing about its connection.
 /// `None` for everything else. The screen has looked at every byte; this only cuts.
-fn read(bytes: &Bytes, mut fields: HeaderMap) -> Option<Request<Option<Incoming>>> {
+fn read(bytes: &Bytes, mut fields: HeaderMap) -> Option<Request<Option<Upload>>> {
     let end = memchr::memchr(b'\r', bytes)?;
     let line = bytes[..end].strip_suffix(b" HTTP/1.1")?;
     let space = memchr::memchr(b' ', line)?;

@@ -19,6 +19,7 @@ use super::guard::Guard;
 use super::serve::{Service, leave};
 use super::transport::Transport;
 use super::tunnel;
+use super::upload::Rest;
 use super::wire::SharedWire;
 use crate::core::Core;
 
@@ -40,11 +41,25 @@ pub async fn serve(
     let mut guard = Guard::new(core, connection);
     let mut leaving = pin!(leave(core));
     let (mut left, mut asked) = (false, false);
+    // Boxed, and only once there is a drain: an idle connection need not have room for it.
+    let mut cut = None;
     let served = poll_fn(|cx| {
+        let stopping = core.shared.drain.is_stopping();
+        // The end of the drain wakes this task, and the call under way tells its client.
+        if stopping
+            && !core.cut.get()
+            && cut
+                .get_or_insert_with(|| Box::pin(core.shared.drain.cut()))
+                .as_mut()
+                .poll(cx)
+                .is_ready()
+        {
+            core.cut.set(true);
+        }
         // Asked once, so that the drain wakes this task, and then when it has something to say: each
         // question takes a lock that all workers share. Not while a call is under way that hyper does
         // not know of: it would close at once, and its answer closes the connection anyway.
-        let ask = !left && (!asked || core.shared.drain.is_stopping()) && !calls.is_under_way();
+        let ask = !left && (!asked || stopping) && !calls.is_under_way();
         asked = true;
         if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
@@ -60,7 +75,12 @@ pub async fn serve(
             let hyper = hyper.get_or_insert_with(|| Box::new(begin(core, &wire, &calls)));
             match hyper.poll_without_shutdown(cx) {
                 Poll::Pending if wire.rests() => {}
-                polled => return polled.map(Some),
+                polled => {
+                    if polled.is_pending() {
+                        Rest::read_on(connection, &core.deadlines, cx);
+                    }
+                    return polled.map(Some);
+                }
             }
         }
     })

@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use tokio::net::TcpStream;
 
-use super::{OVER_THE_BOUND, serve};
+use super::{over_the_bound, serve};
 use crate::core::Core;
 
 /// What a function's future takes, bytes.
@@ -19,9 +19,10 @@ fn a_connection_that_idles_has_a_small_task() {
 
 #[test]
 fn what_a_client_over_the_bound_gets_is_whole() {
-    let text = str::from_utf8(OVER_THE_BOUND).unwrap();
+    let text = String::from_utf8(over_the_bound(0xabc)).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
     let problem: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["code"], "gateway_overloaded");
+    assert_eq!(problem["trace_id"], "00000000000000000000000000000abc");
 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Version, request};
-use hyper::body::Incoming;
 use sumun_engine::time::Moment;
 
 use super::settle::Settlement;
@@ -17,6 +16,7 @@ use crate::forwarded::Front;
 use crate::headers::Present;
 use crate::listen::connection::Connection;
 use crate::listen::transport::Transport;
+use crate::listen::upload::Upload;
 use crate::plan::{CorePlan, RoutePlan};
 use crate::refusal::Refusal;
 use crate::store::{Now, Outcome};
@@ -71,7 +71,7 @@ pub struct Opened {
     /// Method, version and fields; the URI is origin form.
     pub head: request::Parts,
     /// The body, untouched; `None`: it has none.
-    pub body: Option<Incoming>,
+    pub body: Option<Upload>,
     /// Whom the client asks for.
     pub authority: Rc<Authority>,
     /// Why the path is doubtful, where it is: refused unless its route allows it.

@@ -3,22 +3,29 @@
 //! At most one retry, elsewhere if there is an elsewhere, and only where the upstream can't have
 //! acted: nothing of the request was written, or the method is idempotent and has no body.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, Version, request};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri, Version, request};
 use sumun_engine::{Endpoint, Moment};
+use sumun_policy::policy::CacheKey;
 
 use super::call::{Call, Opened};
 use crate::body::Body;
 use crate::callers::class::{self, SUMUN_CLASS};
+use crate::core::Core;
 use crate::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, keep_keyed};
 use crate::headers::{self, Present};
 use crate::listen::connection::Tunnel;
 use crate::plan::RoutePlan;
 use crate::refusal::{Code, Refusal};
 use crate::sense::orca;
+use crate::store::without_dropped;
 use crate::telemetry::record::{ATTEMPTS_MAX, Attempt};
 use crate::upstream::{Answer, Exchange, Failed, Progress, RequestBody};
 
@@ -33,6 +40,7 @@ pub async fn forward(
 ) -> Result<Response<Body>, Refusal> {
     let mut avoid: Option<Arc<Endpoint>> = None;
     let mut now = call.now;
+    let core = Rc::clone(&call.core);
     for attempt in 1..=ATTEMPTS_MAX {
         let endpoint = plan.route.upstream.pick(fastrand::u64(..), avoid.as_ref(), now);
         let endpoint = endpoint.ok_or_else(|| {
@@ -40,7 +48,8 @@ pub async fn forward(
         })?;
         let last = attempt == ATTEMPTS_MAX;
         let began = Attempted { now, fresh: attempt > 1, keep: !last };
-        let failed = match try_once(call, plan, &endpoint, request, began).await {
+        let tried = unless_cut(&core, try_once(call, plan, &endpoint, request, began)).await;
+        let failed = match tried? {
             Ok(answer) if answer.upgraded.is_some() => {
                 return Box::pin(upgrade(call, plan, answer)).await;
             }
@@ -59,6 +68,19 @@ pub async fn forward(
     Err(Refusal::upstream(Code::UpstreamUnreachable, "destination_unavailable"))
 }
 
+/// What becomes of an attempt, unless the drain ends first: what is then not answered never will be.
+async fn unless_cut<T>(core: &Core, attempt: impl Future<Output = T>) -> Result<T, Refusal> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|cx| {
+        if core.cut.get() {
+            let detail = "the gateway is ending, and the upstream had not answered";
+            return Poll::Ready(Err(Refusal::new(Code::Draining, detail)));
+        }
+        attempt.as_mut().poll(cx).map(Ok)
+    })
+    .await
+}
+
 /// The request as the upstream gets it.
 pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<RequestBody> {
     let sent = &Rc::new(Progress::default());
@@ -74,6 +96,7 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     );
     let keyed = plan.route.policy.cache.as_ref().filter(|_| storable).map(|rules| &rules.key);
     if let Some(keyed) = keyed {
+        leave_dropped(&mut head, keyed);
         Rc::make_mut(&mut authority)
             .normalise(front.as_ref().map_or(call.connection.tls, |front| front.tls));
         if call.trusts_peer() {
@@ -82,7 +105,12 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
     }
     forwarded_family(call, &mut head, authority.value());
     head.headers.insert(SUMUN_CLASS, class::told(call.settlement.record.class));
-    let via = &call.core.via[usize::from(head.version == Version::HTTP_2)];
+    let [old, usual, h2] = &call.core.via;
+    let via = match head.version {
+        Version::HTTP_10 => old,
+        Version::HTTP_2 => h2,
+        _ => usual,
+    };
     head.headers.append(header::VIA, via.clone());
     head.headers.insert(header::HOST, authority.value().clone());
     if call.present.has(Present::TRACESTATE) && call.settlement.record.trace.parent_id.is_none() {
@@ -93,8 +121,22 @@ pub fn outbound(call: &mut Call, plan: &RoutePlan, opened: Opened) -> Request<Re
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     }
+    // What concerns one connection is made anew for the next one (RFC 9110 §10.1.4).
+    if call.present.has(Present::HOP_BY_HOP) && head.headers.contains_key(header::TE) {
+        head.headers.append(header::CONNECTION, HeaderValue::from_static("te"));
+    }
     head.extensions.clear();
     Request::from_parts(head, body)
+}
+
+/// A parameter outside the key must not decide what is stored under it.
+fn leave_dropped(head: &mut request::Parts, keyed: &CacheKey) {
+    let asked = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    if let Some(left) = without_dropped(asked, keyed) {
+        let left =
+            PathAndQuery::try_from(left).expect("a valid target without some parameters is one");
+        head.uri = Uri::from(left);
+    }
 }
 
 /// `X-Forwarded-*` made anew as a whole; what came in counts only from trusted proxies.

@@ -9,17 +9,17 @@ use std::rc::Rc;
 use http::header::{self, HOST, HeaderMap, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Version, request};
-use hyper::body::Incoming;
 
 use super::call::{Call, Opened};
 use crate::authority::Authority;
 use crate::headers::{self, Present};
 use crate::listen::REFUSED_PATH;
 use crate::listen::connection::Unreadable;
+use crate::listen::upload::Upload;
 use crate::refusal::{Code, Refusal};
 
 /// Checks and normalises.
-pub fn open(call: &mut Call, request: Request<Option<Incoming>>) -> Result<Opened, Refusal> {
+pub fn open(call: &mut Call, request: Request<Option<Upload>>) -> Result<Opened, Refusal> {
     let (mut head, body) = request.into_parts();
     if let Some(why) = call.connection.refused.get()
         && head.uri.path() == REFUSED_PATH
@@ -123,17 +123,23 @@ fn settle_path(head: &mut request::Parts) -> Result<Option<&'static str>, Refusa
     if !target.path().starts_with('/') {
         return Err(bad("the path does not begin with a slash"));
     }
+    // `http://host?query` has an empty path, which stands for `/` (RFC 9110 §4.2.3).
+    let begins_with_query = target.as_str().starts_with('?');
+    if begins_with_query && head.version == Version::HTTP_2 {
+        return Err(bad("the path does not begin with a slash"));
+    }
     if is_origin_form && is_plain(target.path()) && target.as_str().is_ascii() {
         return Ok(None);
     }
     let doubt = path_doubt(target.as_str());
     let settled = match without_dot_segments(target.path()) {
         None if is_origin_form => return Ok(doubt),
-        None => target.clone(),
-        Some(path) => {
+        None if !begins_with_query => target.clone(),
+        settled => {
+            let path = settled.as_deref().unwrap_or_else(|| target.path());
             let text = match target.query() {
                 Some(query) => format!("{path}?{query}"),
-                None => path,
+                None => path.to_owned(),
             };
             PathAndQuery::try_from(text).map_err(|_| bad("the path can't be normalised"))?
         }
@@ -178,7 +184,7 @@ static PATH_CLASS: [PathClass; 256] = {
 
 /// What services and proxies decode differently, and attackers use (Spring's `StrictHttpFirewall`
 /// refuses the same). The query is only held to visible ASCII.
-fn path_doubt(target: &str) -> Option<&'static str> {
+pub(crate) fn path_doubt(target: &str) -> Option<&'static str> {
     if !target.is_ascii() {
         return Some("the target has bytes that are not ASCII");
     }
@@ -227,7 +233,7 @@ fn beside_dots(path: &[u8], at: usize) -> bool {
 }
 
 /// The path without `.` and `..` segments (RFC 3986 §5.2.4); `None` where it has none.
-fn without_dot_segments(path: &str) -> Option<String> {
+pub(crate) fn without_dot_segments(path: &str) -> Option<String> {
     memchr::memmem::find(path.as_bytes(), b"/.")?;
     let dotted = |segment: &str| segment == "." || segment == "..";
     if !path.split('/').any(dotted) {
@@ -257,11 +263,35 @@ fn check_fields(call: &Call, head: &request::Parts, present: Present) -> Result<
         if head.headers.keys().any(|name| name.as_str().contains('_')) {
             return Err(bad("a field name has an underscore"));
         }
+        if head.headers.values().any(|value| is_padded(value.as_bytes())) {
+            return Err(bad("a field value has white space around it"));
+        }
+        check_length(&head.headers)?;
     }
     if present.has(Present::VIA) && is_loop(&head.headers, &call.core.shared.pseudonym) {
         return Err(Refusal::new(Code::Loop, "this call has passed this gateway before"));
     }
     Ok(())
+}
+
+/// One length, written in one way: HTTP/2 tells where the body ends without it, but not every upstream
+/// does, and two that agree here may not agree there.
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else { return Ok(()) };
+    if lengths.next().is_some() {
+        return Err(bad("more than one Content-Length"));
+    }
+    match length.as_bytes() {
+        [b'0', _, ..] => Err(bad("Content-Length begins with a zero")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is white space at either end, which HTTP/1.1 takes for none of the value (RFC 9113
+/// §8.2.1).
+fn is_padded(value: &[u8]) -> bool {
+    matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
 }
 
 fn is_loop(headers: &HeaderMap, pseudonym: &str) -> bool {

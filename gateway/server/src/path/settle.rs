@@ -19,11 +19,14 @@ use sumun_engine::time::Moment;
 use crate::body::{Body, BodyError};
 use crate::core::Core;
 use crate::listen::connection::Connection;
-use crate::listen::streams::HandedTick;
 use crate::telemetry::record::CallRecord;
 use crate::upstream::Progress;
 
 use super::order::Recorded;
+
+/// HTTP/2: bytes of a stored body that are handed on at once, as many as a frame has. The library takes
+/// whatever it is handed, and with all of it taken the call would be over before its client has it.
+const H2_PIECE_BYTES: usize = 16 * 1024;
 
 /// What a call holds until it ends.
 pub struct Settlement {
@@ -77,6 +80,13 @@ impl Settlement {
         // Whoever was handed the slot is woken: that takes longer than a turn should.
         drop(handed);
     }
+
+    /// HTTP/2: tells the stream's task whether its client is waited for, or the upstream.
+    fn note_polled(&self, ready: bool) {
+        if let Some(handed) = &*self.connection.stream.borrow() {
+            handed.set(if ready { self.core.deadlines.tick().max(1) } else { 0 });
+        }
+    }
 }
 
 impl Drop for Settlement {
@@ -98,20 +108,17 @@ impl Drop for Settlement {
 pub struct Settled {
     body: Body,
     settlement: Option<Box<Settlement>>,
-    /// HTTP/2: what its stream's task looks at.
-    handed: Option<HandedTick>,
 }
 
 impl Settled {
     /// Ties a settlement to a body.
     pub fn new(body: Body, settlement: Box<Settlement>) -> Self {
-        let handed = settlement.connection.stream.borrow().clone();
-        Self { body, settlement: Some(settlement), handed }
+        Self { body, settlement: Some(settlement) }
     }
 
     /// The answer of an accepted upgrade: the settlement goes into the tunnel.
     pub fn detached() -> Self {
-        Self { body: Body::Empty, settlement: None, handed: None }
+        Self { body: Body::Empty, settlement: None }
     }
 
     /// The length of a body that is there as a whole, bytes.
@@ -151,10 +158,16 @@ impl http_body::Body for Settled {
         if let Some(settlement) = &this.settlement {
             std::task::ready!(settlement.connection.poll_writable(cx));
         }
-        let polled = Pin::new(&mut this.body).poll_frame(cx);
-        if let (Some(handed), Some(settlement)) = (&this.handed, &this.settlement) {
-            let now = settlement.core.deadlines.tick().max(1);
-            handed.set(if polled.is_ready() { now } else { 0 });
+        let polled = match (&mut this.body, &this.settlement) {
+            (Body::Full(bytes), Some(settlement))
+                if settlement.connection.h2 && bytes.len() > H2_PIECE_BYTES =>
+            {
+                Poll::Ready(Some(Ok(Frame::data(bytes.split_to(H2_PIECE_BYTES)))))
+            }
+            (body, _) => Pin::new(body).poll_frame(cx),
+        };
+        if let Some(settlement) = &this.settlement {
+            settlement.note_polled(polled.is_ready());
         }
         let polled = std::task::ready!(polled);
         match &polled {

@@ -106,7 +106,7 @@ impl Shared {
             (Err(at), Some(text)) => files.insert(at, (change.file.clone(), text.clone())),
             (Err(_), None) => return Err(Refused::Unknown),
         }
-        let checked = blocking(move || check(files)).await.map_err(Refused::Problems)?;
+        let checked = blocking(move || check(files, &[])).await.map_err(Refused::Problems)?;
         let loaded = checked.map_err(Refused::Problems)?;
 
         let created = tag.is_none();

@@ -23,7 +23,14 @@ pub(crate) fn read(folder: &Path) -> (Files, Vec<Problem>) {
     let mut files = Files::with_capacity(names.len());
     let mut problems = Vec::new();
     for name in names {
-        match read_file(&folder.join(&name), &name) {
+        let path = folder.join(&name);
+        // What is no file may never end, or never begin: a pipe that nobody writes to.
+        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let help = "move it out of the folder, or put a file in its place";
+            problems.push(Problem::whole_file(&name, "is no regular file", help));
+            continue;
+        }
+        match read_file(&path, &name) {
             Ok(text) => files.push((name, text)),
             Err(problem) => problems.push(problem),
         }

@@ -22,7 +22,7 @@ impl Shared {
             return Err(Refused::BuiltIn);
         };
         let mut gate = self.gate.lock().await;
-        let checked = blocking(move || check(files)).await.map_err(Refused::Problems)?;
+        let checked = blocking(move || check(files, &[])).await.map_err(Refused::Problems)?;
         let loaded = checked.map_err(Refused::Problems)?;
         let (folder, state, wanted) = (path.clone(), past.state.clone(), loaded.files.clone());
         let reverts = std::sync::Arc::clone(past);

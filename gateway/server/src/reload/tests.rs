@@ -291,3 +291,16 @@ fn only_tame_file_names_may_be_written() {
         assert!(!file_name_allowed(name), "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_is_no_file_is_a_problem_and_not_waited_for() {
+    let fixture = Fixture::with(GOOD);
+    fixture.reload.now().await.unwrap();
+    // Nobody will ever write to it.
+    let pipe = fixture.folder.path().join("b.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let problems = fixture.reload.now().await.unwrap_err();
+    assert_eq!(problems[0].to_string(), "b.yaml:1:1: is no regular file");
+    std::fs::remove_file(&pipe).unwrap();
+    fixture.reload.now().await.unwrap();
+}

@@ -11,7 +11,7 @@ const HOST_BYTES_MAX: usize = 255 + ":65535".len();
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), and narrower than the grammar where the
 /// grammar lets two spellings mean one host or one spelling two: no percent-encoding, no sub-delims
 /// (`a,b` is what a joined pair of Hosts looks like), no empty host, no empty port, no `IPvFuture`.
-pub(super) fn is_host(host: &[u8]) -> bool {
+pub fn is_host(host: &[u8]) -> bool {
     if host.len() > HOST_BYTES_MAX {
         return false;
     }

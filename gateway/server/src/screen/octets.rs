@@ -69,16 +69,28 @@ pub(super) fn check_text(text: &[u8]) -> Result<(), Malformed> {
 }
 
 /// Nothing but visible ASCII, and no `#`: what a request target may have (RFC 9112 §3.2; a fragment
-/// is never sent).
+/// is never sent). Of what no URI may have (RFC 3986 §2) those marks are refused that the parser
+/// refuses, too: `<` and `>`, a grave accent in the path, a quote in the query.
 ///
 /// The last word overlaps the one before it, which is cheaper than up to seven single bytes.
 #[inline]
 pub(super) fn is_target_text(target: &[u8]) -> bool {
-    let Some(last) = target.last_chunk::<8>() else {
-        return target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#');
-    };
+    let Some(last) = target.last_chunk::<8>() else { return is_odd_target_text(target) };
     let (words, _) = target.as_chunks::<8>();
-    words.iter().chain([last]).all(|word| non_targets(u64::from_le_bytes(*word)) == 0)
+    words.iter().chain([last]).all(|word| odd_in_targets(u64::from_le_bytes(*word)) == 0)
+        || is_odd_target_text(target)
+}
+
+/// The same of a target that is short, or has bytes that are odd at some place.
+#[cold]
+fn is_odd_target_text(target: &[u8]) -> bool {
+    let path_end = target.iter().position(|byte| *byte == b'?').unwrap_or(target.len());
+    target.iter().enumerate().all(|(at, byte)| match byte {
+        b'#' | b'<' | b'>' => false,
+        b'`' => at > path_end,
+        b'"' => at < path_end,
+        _ => byte.is_ascii_graphic(),
+    })
 }
 
 /// The name of a fault for a byte that may not stand in a head at all.
@@ -122,8 +134,11 @@ fn controls(word: u64) -> u64 {
     (below(word, 0x20) | equal(word, 0x7F)) & HIGHS
 }
 
-fn non_targets(word: u64) -> u64 {
-    (word | below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#')) & HIGHS
+fn odd_in_targets(word: u64) -> u64 {
+    let quotes = equal(word, b'"') | equal(word, b'`');
+    // `<` and `>` differ in one bit.
+    let angles = equal(word | ONES << 1, b'>');
+    (word | below(word, 0x21) | equal(word, 0x7F) | equal(word, b'#') | quotes | angles) & HIGHS
 }
 
 /// The lowest high bit that is set is that of the first byte less than `limit` (≤ 0x80). Bits above

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use sumun_policy::problem::quoted;
+
 use super::keys::{Draft, KEYS, Key, PRIVATE};
+use super::private::PrivateLines;
 use super::problem::{Provenance, SettingsProblem};
 use super::substitute::resolve;
 use super::written::{self, Node, Value};
@@ -20,10 +23,14 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// The settings file that is read where none is named, if it is there.
 pub const FILE_DEFAULT: &str = "sumun.yaml";
 
+/// The variable that names a settings file where no flag does.
+pub const CONFIG_VARIABLE: &str = "SUMUN_CONFIG";
+
 /// What was written outside the settings file.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
-    /// `--config` or `SUMUN_CONFIG`: must exist. `None`: [`FILE_DEFAULT`], if it exists.
+    /// `--config`: must exist. `None`: what [`CONFIG_VARIABLE`] names, which must exist too, else
+    /// [`FILE_DEFAULT`], if it exists.
     pub config: Option<PathBuf>,
     /// Values of flags, by key (`limits.max_body`).
     pub flags: BTreeMap<&'static str, String>,
@@ -60,19 +67,23 @@ struct Entry {
 /// Reads and checks everything; on any problem all problems.
 pub fn load(written: &Written) -> Result<Effective, Vec<SettingsProblem>> {
     let mut problems = Vec::new();
-    let (file, text) = match file(written.config.as_deref()) {
+    let (file, text) = match file(written.config().as_deref()) {
         Ok(found) => found.unwrap_or_default(),
         Err(problem) => return Err(vec![problem]),
     };
     let mut found = Vec::new();
-    match written::read(&text) {
-        Ok(Some(root)) => walk(&root, "", &file, &mut found, &mut problems),
-        Ok(None) => {}
+    let private = match written::read(&text) {
+        Ok(Some(root)) => {
+            walk(&root, "", &file, &mut found, &mut problems);
+            PrivateLines::of(&root, &text)
+        }
+        Ok(None) => PrivateLines::guessed(""),
         Err(e) => {
             let place = Provenance::file(&file, e.place);
-            problems.push(SettingsProblem::new(place, e.message, "fix the YAML"));
+            problems.push(SettingsProblem::new(place, e.message, e.help));
+            PrivateLines::guessed(&text)
         }
-    }
+    };
     environment(&written.environment, &mut found, &mut problems);
     for key in KEYS {
         if let Some(text) = written.flags.get(key.path) {
@@ -100,7 +111,15 @@ pub fn load(written: &Written) -> Result<Effective, Vec<SettingsProblem>> {
     if problems.is_empty() {
         return Ok(Effective { settings: draft.settings, origins });
     }
-    Err(problems.into_iter().map(|problem| problem.with_line_of(&text)).collect())
+    Err(problems.into_iter().map(|problem| problem.with_line_of(&text, &private)).collect())
+}
+
+impl Written {
+    /// The settings file that was named.
+    fn config(&self) -> Option<PathBuf> {
+        let variable = || self.environment.get(CONFIG_VARIABLE).filter(|name| !name.is_empty());
+        self.config.clone().or_else(|| variable().map(PathBuf::from))
+    }
 }
 
 /// The settings file's name and text.
@@ -141,6 +160,11 @@ fn walk(
         SettingsProblem::new(Provenance::file(file, node.place), message, help)
     };
     let Value::Map { entries, .. } = &node.value else {
+        if node.value == Value::Alias {
+            let help = "write it out here".to_owned();
+            problems.push(problem(node, "aliases are not followed in this file".to_owned(), help));
+            return;
+        }
         let what = if prefix.is_empty() { "the file" } else { prefix.trim_end_matches('.') };
         let help = format!("write keys under it: {}", children(prefix).join(", "));
         problems.push(problem(node, format!("{what} is not a mapping"), help));
@@ -163,6 +187,10 @@ fn walk(
                     found.push((known, text, Provenance::file(file, value.place)));
                 }
                 None if value.is_null() => {}
+                None if value.value == Value::Alias => {
+                    let message = "aliases are not followed in this file".to_owned();
+                    problems.push(problem(value, message, "write the value out here".to_owned()));
+                }
                 None => {
                     let kind = if known.list { "a list of values" } else { "one value" };
                     let help = format!("{}; write {kind}", known.about);
@@ -179,7 +207,7 @@ fn walk(
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("the keys are: {}", known.join(", ")),
             };
-            problems.push(problem(key, format!("there is no setting `{path}`"), help));
+            problems.push(problem(key, format!("there is no setting {}", quoted(&path)), help));
         }
     }
 }
@@ -241,8 +269,10 @@ fn environment(
         }
     }
     for (name, text) in environment {
-        let Some(rest) = name.strip_prefix("SUMUN_") else { continue };
-        let is_known = rest == "CONFIG" || known.iter().any(|(known, _)| known == name);
+        if !name.starts_with("SUMUN_") {
+            continue;
+        }
+        let is_known = name == CONFIG_VARIABLE || known.iter().any(|(known, _)| known == name);
         if is_known || text.is_empty() {
             continue;
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use super::private::PrivateLines;
 use super::written::Place;
 
 /// Where a value was written.
@@ -80,10 +81,11 @@ impl SettingsProblem {
         self
     }
 
-    /// With the line of `text` that its place names.
-    pub(super) fn with_line_of(mut self, text: &str) -> Self {
+    /// With the line of `text` that its place names, unless it is among the private ones.
+    pub(super) fn with_line_of(mut self, text: &str, private: &PrivateLines) -> Self {
         if let Provenance::File { line, .. } = self.place
             && !self.private
+            && !private.hold(line)
         {
             let line = text.lines().nth(line as usize - 1).unwrap_or_default();
             // A line that may hold a password is not repeated where others read.

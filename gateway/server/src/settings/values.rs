@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sumun_policy::policy::Endpoint;
 use sumun_policy::units::{parse_bytes, parse_duration, show_bytes, show_duration};
 
 use super::{AccessLogFormat, CacheStore, Network};
@@ -67,7 +68,11 @@ pub(super) fn upstream_url(text: &str) -> Result<String, Wrong> {
     if !scheme_known || !plain || url.path() != "/" || url.query().is_some() {
         return wrong(format!("`{text}` is not the URL of a service"), help);
     }
-    Ok(text.trim_end_matches('/').to_owned())
+    let endpoint = text.trim_end_matches('/');
+    match Endpoint::parse(endpoint) {
+        Ok(_) => Ok(endpoint.to_owned()),
+        Err(error) => wrong(error.message, error.help),
+    }
 }
 
 pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wrong> {

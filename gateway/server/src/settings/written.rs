@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScanError, Span, StructureStyle};
+use sumun_policy::NotYaml;
 
 /// Deepest nesting. Ours are four levels deep; the recursion over the tree must stay shallow.
 pub(crate) const DEPTH_MAX: usize = 32;
@@ -53,6 +54,8 @@ pub(crate) struct Unreadable {
     pub place: Place,
     /// Why.
     pub message: String,
+    /// What to do about it.
+    pub help: String,
 }
 
 /// Reads one document; `None` where the text holds none.
@@ -61,14 +64,16 @@ pub(crate) fn read(text: &str) -> Result<Option<Node>, Unreadable> {
     options.set_emit_comments(false);
     options.block_nesting_limit = DEPTH_MAX;
     options.flow_nesting_limit = DEPTH_MAX;
-    let mut events = Parser::new_from_str_with_options(text, options);
+    let mut events = Parser::new_from_str_with_options(text, options)
+        .map(|next| next.map_err(|error| unreadable(&error, text)));
     let mut root = None;
     while let Some(next) = events.next() {
-        let (event, span) = next.map_err(|e| unreadable(&e))?;
+        let (event, span) = next?;
         match event {
             Event::DocumentStart(..) if root.is_some() => {
                 let message = "a second document begins here; one file is one document".to_owned();
-                return Err(Unreadable { place: place(&span), message });
+                let help = "put it into a file of its own, or remove it".to_owned();
+                return Err(Unreadable { place: place(&span), message, help });
             }
             Event::StreamStart
             | Event::StreamEnd
@@ -88,9 +93,13 @@ fn node<'t, E>(
     depth: usize,
 ) -> Result<Node, Unreadable>
 where
-    E: Iterator<Item = Result<(Event<'t>, Span), ScanError>>,
+    E: Iterator<Item = Result<(Event<'t>, Span), Unreadable>>,
 {
-    let fail = |message: &str| Unreadable { place: place(span), message: message.to_owned() };
+    let fail = |message: &str| Unreadable {
+        place: place(span),
+        message: message.to_owned(),
+        help: "check the brackets and the indentation".to_owned(),
+    };
     if depth > DEPTH_MAX {
         return Err(fail("nested too deeply"));
     }
@@ -132,9 +141,9 @@ where
 
 fn child<'t, E>(events: &mut E) -> Result<Option<(Event<'t>, Span)>, Unreadable>
 where
-    E: Iterator<Item = Result<(Event<'t>, Span), ScanError>>,
+    E: Iterator<Item = Result<(Event<'t>, Span), Unreadable>>,
 {
-    events.next().transpose().map_err(|e| unreadable(&e))
+    events.next().transpose()
 }
 
 fn place(span: &Span) -> Place {
@@ -147,13 +156,9 @@ fn bytes(span: &Span) -> Range<usize> {
     span.byte_range().unwrap_or(0..0)
 }
 
-fn unreadable(error: &ScanError) -> Unreadable {
-    let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let mark = error.marker();
-    Unreadable {
-        place: Place { line: of(mark.line().max(1)), column: of(mark.col() + 1) },
-        message: format!("is not YAML: {}", error.info()),
-    }
+fn unreadable(error: &ScanError, text: &str) -> Unreadable {
+    let NotYaml { line, column, message, help } = NotYaml::of(text, error);
+    Unreadable { place: Place { line, column }, message, help }
 }
 
 // === impl Node ===

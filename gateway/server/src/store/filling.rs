@@ -86,6 +86,11 @@ impl Collected {
         Ok(())
     }
 
+    /// Whether `Content-Length` or the framing promised a length.
+    pub(crate) fn has_promise(&self) -> bool {
+        self.expected_bytes.is_some()
+    }
+
     /// Whether everything that `Content-Length` promised is here; without one only the end tells.
     pub(crate) fn is_as_promised(&self) -> bool {
         self.expected_bytes == Some(self.bytes.len() as u64)

@@ -1,5 +1,8 @@
 //! The cache key: scheme, authority, path and query as forwarded, and the policy's header values.
 //!
+//! Parameters that the policy drops are in neither: what is not keyed must not decide what is stored, so
+//! a call whose answer may be stored asks its origin without them ([`without_dropped`]).
+//!
 //! Where a trusted proxy tells what its client asked, scheme and authority are those, and the rest of
 //! what the origin sees of it follows: the authority that the call itself names where that is another,
 //! `X-Forwarded-Port` and `X-Forwarded-Prefix`. Like the policy's headers these are not part of the URL,
@@ -27,7 +30,7 @@ pub struct Resource<'a> {
     pub scheme: &'a str,
     /// Host and port, lower case, the scheme's default port removed.
     pub authority: &'a str,
-    /// Path and query as forwarded.
+    /// Path and query as asked for.
     pub path_and_query: &'a str,
 }
 
@@ -135,18 +138,48 @@ fn write_front(asked: &Asked<'_>, named: &str, into: &mut Text) {
 
 /// The parameters that the policy keeps, in its order; values of one name keep theirs.
 fn write_query(query: &str, rules: &CacheKey, into: &mut Text) {
-    let name = |parameter: &str| -> usize { parameter.find('=').unwrap_or(parameter.len()) };
-    let dropped = |parameter: &&str| {
-        rules.query_drop.iter().any(|dropped| **dropped == parameter[..name(parameter)])
-    };
-    let mut kept: Vec<&str> = query.split('&').filter(|parameter| !dropped(parameter)).collect();
+    let mut kept: Vec<&str> = kept(query, rules).collect();
     if rules.query_sort {
-        kept.sort_by_key(|parameter| &parameter[..name(parameter)]);
+        kept.sort_by_key(|parameter| name_of(parameter));
     }
     for (at, parameter) in kept.into_iter().enumerate() {
         into.push(if at == 0 { b"?" } else { b"&" });
         into.push(parameter.as_bytes());
     }
+}
+
+/// Path and query without the parameters that the policy drops; the others byte for byte and in their
+/// own order. `None`: there are none of them.
+///
+/// A name is compared as it is written, here as in the key: by another spelling a parameter is both
+/// keyed and forwarded.
+pub fn without_dropped(path_and_query: &str, rules: &CacheKey) -> Option<String> {
+    if rules.query_drop.is_empty() {
+        return None;
+    }
+    let (path, query) = path_and_query.split_once('?')?;
+    if !query.split('&').any(|parameter| is_dropped(parameter, rules)) {
+        return None;
+    }
+    let mut left = String::with_capacity(path_and_query.len());
+    left.push_str(path);
+    for (at, parameter) in kept(query, rules).enumerate() {
+        left.push(if at == 0 { '?' } else { '&' });
+        left.push_str(parameter);
+    }
+    Some(left)
+}
+
+fn kept<'a>(query: &'a str, rules: &CacheKey) -> impl Iterator<Item = &'a str> {
+    query.split('&').filter(|parameter| !is_dropped(parameter, rules))
+}
+
+fn is_dropped(parameter: &str, rules: &CacheKey) -> bool {
+    rules.query_drop.iter().any(|dropped| **dropped == *name_of(parameter))
+}
+
+fn name_of(parameter: &str) -> &str {
+    &parameter[..parameter.find('=').unwrap_or(parameter.len())]
 }
 
 /// Bytes on the stack while they are few.

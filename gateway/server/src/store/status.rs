@@ -25,6 +25,9 @@ const HEAD: &str = "head";
 /// A 304 that is about another answer than the stored one (RFC 9111 §4.3.4).
 pub(crate) const OTHER_TAG: &str = "other-tag";
 
+/// It streams into the store, and may outgrow its bound or have trailers.
+const STORING: &str = "storing";
+
 /// What the trace says where `Cache-Status` has the parameter of this name.
 const STORED: &str = "stored";
 
@@ -114,9 +117,11 @@ pub(crate) enum Status {
     Forwarded(Forwarded),
     /// The origin's answer to HEAD.
     Head(Forwarded),
-    /// The origin's answer, being stored. What may still end that, a body that grows over a bound or
-    /// is cut off, comes when this has been said.
+    /// The origin's answer, being stored. A body that is cut off ends that, and what its client gets is
+    /// no answer either; and so does a lack of room for bodies, which may show when this has been said.
     Stored(Forwarded),
+    /// The same with a body of unknown length: whether it is stored is known at its end.
+    Storing(Forwarded),
     /// The origin's answer, not stored.
     NotStored(Forwarded, NotStored),
     /// A stored answer that the origin confirmed with 304; and why that is not stored, where it is not.
@@ -133,6 +138,7 @@ impl Status {
             | Self::Forwarded(why)
             | Self::Head(why)
             | Self::Stored(why)
+            | Self::Storing(why)
             | Self::NotStored(why, _)
             | Self::Validated(why, _) => Some(why.as_str()),
         }
@@ -146,6 +152,7 @@ impl Status {
             Self::SharedHit { .. } => Some(SHARED),
             Self::Forwarded(Forwarded::Bypass(why)) => Some(why.as_str()),
             Self::Head(_) => Some(HEAD),
+            Self::Storing(_) => Some(STORING),
             Self::NotStored(_, why) => Some(why.as_str()),
             Self::Validated(_, why) => why,
             Self::Hit { .. } | Self::Stored(_) | Self::Collapsed(_) | Self::Forwarded(_) => None,

@@ -17,6 +17,7 @@ use super::record::{CallRecord, Trace};
 use super::sampling::Sampler;
 use super::spans::SpanRing;
 use super::traceparent::Parent;
+use crate::refusal::Code;
 
 /// Endpoints whose meters a core keeps at hand; over this it forgets all and asks anew. Twice the
 /// number that a large policy has.
@@ -97,6 +98,11 @@ impl CoreTelemetry {
             log.write(record);
         }
         self.spans.offer(record);
+    }
+
+    /// Counts a call that was refused before anything of it was read.
+    pub fn refuse_unread(&self, code: Code) {
+        self.telemetry.unrouted().count_unread(self.core, code);
     }
 
     fn with_endpoint(&self, address: &Arc<str>, count: impl FnOnce(&EndpointMeters)) {

@@ -78,6 +78,8 @@ pub enum Value {
 pub struct Totals {
     /// Spans that were to be exported and were not.
     pub spans_dropped: u64,
+    /// Points of metrics that were to be exported and were not taken.
+    pub points_dropped: u64,
     /// What became of the recent traces.
     pub traces: TraceCounts,
     /// Access log lines lost.

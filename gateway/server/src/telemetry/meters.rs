@@ -206,6 +206,11 @@ impl RouteMeters {
         }
     }
 
+    /// Counts a call of which `core` has read nothing but that it is there.
+    pub(super) fn count_unread(&self, core: usize, code: Code) {
+        self.cells.own(core).refused[code as usize].add(1);
+    }
+
     /// Whether `core` may keep one more notable span of this route in second `second`.
     pub(super) fn may_keep(&self, core: usize, second: u64, limit: u64) -> bool {
         let cell = self.cells.own(core);

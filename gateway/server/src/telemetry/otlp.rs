@@ -3,7 +3,7 @@
 //! One task drains the cores' rings and hands batches to another that sends them, in the form that
 //! the receiver takes; a third sends every metric once a minute. None is ever waited for by the path,
 //! nor by the traces kept here: while a receiver is slow its queue fills, and what doesn't fit is
-//! counted, as is what the receiver doesn't take.
+//! counted, as is what the receiver doesn't take, whole or in part.
 //!
 //! Spans and metrics are written as the protocol has them, straight from what was measured: the SDK
 //! would have them built twice on the way.
@@ -12,6 +12,7 @@ mod connect;
 mod form;
 mod json;
 pub mod metrics;
+mod partial;
 mod protobuf;
 mod send;
 pub mod settings;
@@ -24,6 +25,7 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 pub(super) use form::Envelope;
+pub(super) use partial::Rejections;
 pub(super) use span::SpanEncoder;
 pub(super) use trace::{Batch, Export, Flush, export};
 

@@ -3,9 +3,10 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use sumun_policy::policy::Timeout;
 use tokio::sync::oneshot;
@@ -68,7 +69,13 @@ impl Exchange<'_> {
         {
             return self.run_aside(connection, request).await;
         }
-        let lease = match self.pool.lease(self.core, self.timeout.connect, self.fresh).await {
+        let (core, limit) = (self.core, self.timeout.connect);
+        let lease = if request.as_ref().is_some_and(asks_upgrade) {
+            Box::pin(self.pool.lease_upgradable(core, limit, self.fresh)).await
+        } else {
+            self.pool.lease(core, limit, self.fresh).await
+        };
+        let lease = match lease {
             Ok(lease) => lease,
             Err(error) => {
                 tracing::debug!(endpoint = %self.pool.endpoint(), error = &error as &dyn std::error::Error, "connect failed");
@@ -91,11 +98,12 @@ impl Exchange<'_> {
         connection: Connection1,
         request: &mut Option<Request<RequestBody>>,
     ) -> Result<Answer, Failed> {
+        let begun = self.core.deadlines.tick();
         let tried = {
             let Some(request) = request else { return Err(nothing_to_send()) };
             to_h1(request);
             let mut aside = Aside::begin(self.core, &connection.line, request);
-            let tried = self.head(aside.run()).await;
+            let tried = self.head(self.timeout.response, aside.run()).await;
             tried.map(|tried| tried.map_err(|error| (error, aside.is_unsent())))
         };
         match tried {
@@ -110,7 +118,9 @@ impl Exchange<'_> {
             Some(Ok(None)) => {
                 self.pool.leave_to_hyper();
                 let keeps = self.keeps(request.as_ref());
-                let answer = Box::pin(self.send_h1(connection, request)).await;
+                let waited = TICK.saturating_mul((self.core.deadlines.tick() - begun) as u32);
+                let limit = self.timeout.response.saturating_sub(waited);
+                let answer = Box::pin(self.send_h1(connection, request, limit)).await;
                 // It was sent, though hyper has not written it.
                 if answer.is_err() && !keeps {
                     *request = None;
@@ -140,22 +150,24 @@ impl Exchange<'_> {
             to_h1(request);
             connection.line.borrow_mut().expect(request.method() == Method::HEAD);
         }
-        self.send_h1(connection, request).await
+        let limit = self.timeout.response;
+        self.send_h1(connection, request, limit).await
     }
 
     async fn send_h1(
         self,
         mut connection: Connection1,
         request: &mut Option<Request<RequestBody>>,
+        limit: Duration,
     ) -> Result<Answer, Failed> {
         let reused = connection.reused;
         let spare = self.spare(request.as_ref());
         let (sending, asked_upgrade) = {
             let Some(request) = request.take() else { return Err(nothing_to_send()) };
-            let asked_upgrade = request.headers().contains_key(header::UPGRADE);
+            let asked_upgrade = asks_upgrade(&request);
             (connection.sender.try_send_request(request), asked_upgrade)
         };
-        let response = match self.head(sending).await {
+        let response = match self.head(limit, sending).await {
             Some(Ok(response)) => response,
             Some(Err(mut error)) => {
                 let failed = self.failed(error.error(), reused);
@@ -165,7 +177,8 @@ impl Exchange<'_> {
             None => return Err(too_slow()),
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            if !asked_upgrade {
+            // To the one protocol that was asked for, or to none (RFC 9110 §15.2.2).
+            if !asked_upgrade || !headers::asks_websocket(response.headers()) {
                 return Err(malformed());
             }
             return Ok(Answer {
@@ -189,7 +202,7 @@ impl Exchange<'_> {
             to_h2(&mut request, self.pool.endpoint().tls);
             sender.try_send_request(request)
         };
-        match self.head(sending).await {
+        match self.head(self.timeout.response, sending).await {
             Some(Ok(response)) => {
                 Ok(Answer { response: self.receive(response, None), upgraded: None })
             }
@@ -203,13 +216,13 @@ impl Exchange<'_> {
         }
     }
 
-    /// `None` once the response timeout has passed since the request last moved: an upload that does
-    /// is bounded by the client's least rate instead.
-    async fn head<F: Future>(&self, sending: F) -> Option<F::Output> {
+    /// `None` once `limit`, what is left of the response timeout, has passed since the request last
+    /// moved: an upload that does is bounded by the client's least rate instead.
+    async fn head<F: Future>(&self, limit: Duration, sending: F) -> Option<F::Output> {
         let mut sending = std::pin::pin!(sending);
         let deadlines = &self.core.deadlines;
-        let deadline = deadlines.after(self.timeout.response);
-        let (begun, limit) = (deadlines.tick(), ticks(self.timeout.response));
+        let deadline = deadlines.after(limit);
+        let (begun, limit) = (deadlines.tick(), ticks(limit));
         poll_fn(|cx| match sending.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => {
@@ -246,7 +259,7 @@ impl Exchange<'_> {
             && request.is_some_and(|request| {
                 request.body().is_empty()
                     && request.method().is_idempotent()
-                    && !request.headers().contains_key(header::UPGRADE)
+                    && !asks_upgrade(request)
             })
     }
 
@@ -271,6 +284,10 @@ impl Exchange<'_> {
     }
 }
 
+fn asks_upgrade(request: &Request<RequestBody>) -> bool {
+    request.headers().contains_key(header::UPGRADE)
+}
+
 fn reset(reused: bool) -> Failed {
     Failed { code: Code::UpstreamReset, error: "connection_terminated", reused }
 }
@@ -288,12 +305,21 @@ fn malformed() -> Failed {
     Failed { code: Code::UpstreamReset, error: "http_upgrade_failed", reused: false }
 }
 
-/// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3).
+/// HTTP/1.1 towards the upstream: origin form, `Host`, one `Cookie` line (RFC 9113 §8.2.3), and framing
+/// of whatever body there is: hyper leaves one of unknown length out where the method is GET or HEAD.
 fn to_h1(request: &mut Request<RequestBody>) {
     let from_h2 = request.version() == http::Version::HTTP_2;
     *request.version_mut() = http::Version::HTTP_11;
     if from_h2 {
         headers::join_cookies(request.headers_mut());
+        if request.body().is_empty() && headers::expects_content(request.method()) {
+            let zero = HeaderValue::from_static("0");
+            request.headers_mut().entry(header::CONTENT_LENGTH).or_insert(zero);
+        }
+    }
+    if !request.body().is_empty() && !request.headers().contains_key(header::CONTENT_LENGTH) {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
     }
 }
 
@@ -312,6 +338,7 @@ fn to_h2(request: &mut Request<RequestBody>, tls: bool) {
     {
         *request.uri_mut() = uri;
     }
-    request.headers_mut().remove(header::UPGRADE);
-    request.headers_mut().remove(header::CONNECTION);
+    for ends_here in [header::UPGRADE, header::CONNECTION, header::TRANSFER_ENCODING] {
+        request.headers_mut().remove(ends_here);
+    }
 }

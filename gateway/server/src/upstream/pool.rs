@@ -50,7 +50,7 @@ const H2_PING_EVERY: Duration = Duration::from_secs(10);
 
 /// All pools of one worker. Bounded by the endpoints of the policies in use.
 #[derive(Default)]
-pub struct Pools(RefCell<HashMap<(Endpoint, bool), Rc<Pool>>>);
+pub struct Pools(RefCell<HashMap<(Endpoint, Protocol), Rc<Pool>>>);
 
 /// Connections of one worker to one endpoint.
 pub struct Pool {
@@ -102,7 +102,7 @@ pub enum Lease {
 impl Pools {
     /// The pool of an endpoint; made when first asked for.
     pub fn of(&self, endpoint: &Endpoint, protocol: Protocol) -> Rc<Pool> {
-        let key = (endpoint.clone(), protocol == Protocol::Http2);
+        let key = (endpoint.clone(), protocol);
         let mut pools = self.0.borrow_mut();
         Rc::clone(pools.entry(key).or_insert_with(|| Rc::new(Pool::new(endpoint, protocol))))
     }
@@ -152,6 +152,26 @@ impl Pool {
             }
         };
         core.deadlines.within(limit, leasing).await.unwrap_or(Err(ConnectError::Timeout))
+    }
+
+    /// A connection that can be upgraded, within `limit`: one of HTTP/1.1, also where ALPN would yield
+    /// HTTP/2.
+    pub async fn lease_upgradable(
+        &self,
+        core: &Core,
+        limit: Duration,
+        fresh: bool,
+    ) -> Result<Lease, ConnectError> {
+        if !self.endpoint.tls || self.protocol != Protocol::Auto {
+            return self.lease(core, limit, fresh).await;
+        }
+        let connecting = async {
+            let shared = &core.shared;
+            let connected =
+                connect(&self.endpoint, Protocol::Http1, &shared.connector, &shared.own).await;
+            shake_hands_h1(connected?.0).await.map(Lease::Http1)
+        };
+        core.deadlines.within(limit, connecting).await.unwrap_or(Err(ConnectError::Timeout))
     }
 
     /// Takes a connection back after an answer that ended exactly.

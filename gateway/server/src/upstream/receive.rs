@@ -25,6 +25,8 @@ pub struct UpstreamBody {
     lease: Option<(Connection1, Rc<Pool>)>,
     /// Whether it comes over HTTP/2.
     over_h2: bool,
+    /// Its trailers have come: nobody asks again after them.
+    ended: bool,
     /// The request's own body: while it is under way the connection is not idle.
     sent: Rc<Progress>,
     silence_max: Duration,
@@ -41,7 +43,8 @@ impl UpstreamBody {
         silence_max: Duration,
     ) -> Self {
         let over_h2 = lease.is_none();
-        let mut body = Self { incoming, core, lease, over_h2, sent, silence_max, waiting: None };
+        let (ended, waiting) = (false, None);
+        let mut body = Self { incoming, core, lease, over_h2, ended, sent, silence_max, waiting };
         if body.incoming.is_end_stream() {
             body.give_back();
         }
@@ -97,6 +100,8 @@ impl http_body::Body for UpstreamBody {
                 Some(Ok(match frame.into_data() {
                     Ok(data) => Frame::data(data),
                     Err(frame) => {
+                        this.ended = true;
+                        this.give_back();
                         let mut trailers = frame.into_trailers().unwrap_or_default();
                         headers::clean_trailers(&mut trailers);
                         Frame::trailers(trailers)
@@ -107,7 +112,7 @@ impl http_body::Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.ended || self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

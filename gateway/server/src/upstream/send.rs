@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use crate::body::BodyError;
 use crate::deadline::{Deadline, Deadlines, TICK};
 use crate::headers;
+use crate::listen::upload::Upload;
 use crate::refusal::Code;
 
 /// How long a client may be slow before its rate counts.
@@ -33,7 +33,7 @@ pub enum RequestBody {
 
 /// The client's body with its bounds.
 pub struct Inbound {
-    incoming: Incoming,
+    incoming: Upload,
     progress: Rc<Progress>,
     bytes_max: u64,
     rate_min: u64,
@@ -63,7 +63,7 @@ impl RequestBody {
     /// The client's body, where there is one; `bytes_max` bounds it where it tells no length,
     /// `rate_min` (bytes a second while waited for, after 5 s) where it drips.
     pub fn new(
-        incoming: Option<Incoming>,
+        incoming: Option<Upload>,
         deadlines: &Deadlines,
         bytes_max: u64,
         rate_min: u64,
@@ -165,6 +165,7 @@ impl Inbound {
                 self.progress.finished.set(true);
                 let mut trailers = frame.into_trailers().unwrap_or_default();
                 headers::clean_trailers(&mut trailers);
+                headers::drop_aliases(&mut trailers);
                 Ok(Frame::trailers(trailers))
             }
         }

@@ -281,12 +281,3 @@ fn what_may_be_served_stale_is_stored_stale() {
     let strict = stale("max-age=0, stale-if-error=60, must-revalidate");
     assert_eq!(strict.err(), Some(NotStored::Stale));
 }
-
-#[test]
-fn a_too_long_target_is_stored_only_where_all_of_it_is_the_key() {
-    let fresh = headers(&[("cache-control", "max-age=60")]);
-    let assess = |rules: &Cache| assess(&HeaderMap::new(), status(414), &fresh, rules, NOW);
-    assert!(assess(&rules()).is_ok());
-    let key = CacheKey { query_drop: vec!["x".into()], ..CacheKey::default() };
-    assert_eq!(assess(&Cache { key, ..rules() }), Err(NotStored::Status));
-}

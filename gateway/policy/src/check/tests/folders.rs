@@ -65,27 +65,25 @@ fn an_empty_folder_is_a_problem() {
 }
 
 #[test]
-fn bytes_that_are_no_text_and_unreadable_files_are_problems() {
-    let files = [
-        ("a.yaml".to_owned(), Ok(b"version: 1\nrou\xfftes: {}\n".to_vec())),
-        ("b.yaml".to_owned(), Err("permission denied".to_owned())),
-        ("c.yaml".to_owned(), Ok(ROUTE.as_bytes().to_vec())),
-    ];
-    let (policy, problems) = check_bytes(&files);
+fn files_that_could_not_be_read_hide_no_problem_and_make_none() {
+    let bytes = b"version: 1\nrou\xfftes: {}\n";
+    let unread =
+        [Problem::unreadable("c.yaml", "permission denied"), Problem::not_utf8("a.yaml", bytes)];
+    // `up` may be defined in one of them.
+    let files = [("b.yaml".to_owned(), ROUTE.replace("upstream: up", "upstream: up, clas: bulk"))];
+    let (policy, problems) = check_beside(&files, &unread);
     assert!(policy.is_none());
     let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
         [
             "a.yaml:2:4: is not UTF-8: the byte 0xff does not belong here",
-            "b.yaml:1:1: cannot be read: permission denied",
+            "b.yaml:3:43: a route has no key `clas`",
+            "c.yaml:1:1: cannot be read: permission denied",
         ]
     );
-    let good = [
-        ("c.yaml".to_owned(), Ok(ROUTE.as_bytes().to_vec())),
-        ("d.yaml".to_owned(), Ok(GROUND.as_bytes().to_vec())),
-    ];
-    assert!(check_bytes(&good).0.is_some());
+    let good = [("c.yaml".to_owned(), ROUTE.to_owned()), ("d.yaml".to_owned(), GROUND.to_owned())];
+    assert!(check_beside(&good, &[]).0.is_some());
 }
 
 #[test]

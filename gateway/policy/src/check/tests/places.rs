@@ -34,7 +34,10 @@ fn the_file_itself() {
         ("version: 2\n", &["1:10: `version` is `2`, it must be 1 | write `1`"]),
         ("version: one\n", &["1:10: `version` must be a whole number, this is `one`…"]),
         ("version: 1.0\n", &["1:10: `version` must be a whole number…"]),
-        ("version: '1'\n", &["1:10: `version` must be a whole number…"]),
+        (
+            "version: '1'\n",
+            &["1:10: `version` must be a whole number, this is the text `1` | write `1`"],
+        ),
         ("version:\n", &["1:1: `version` has no value…"]),
         ("routes: {}\n", &["1:1: a policy file needs `version` | add `version: 1`"]),
         ("version: 1\n", &["1:1: the policy has no routes…"]),
@@ -56,6 +59,17 @@ fn the_file_itself() {
         ("version: 1\n? [a]\n: b\n", &["2:3: a key is a name, not a list or mapping…"]),
         ("version: 1\n~: b\n", &["2:1: a key is missing before the colon…"]),
         ("version: 1\n<<: {}\n", &["2:1: merge keys (`<<`) are not part of YAML 1.2…"]),
+        (
+            "version: 1\nroutes\u{200b}: {}\n",
+            &["2:1: a policy file has no key `routes<U+200B>` | did you mean `routes`?"],
+        ),
+        (
+            "version: 1\nr\u{43e}utes: {}\n",
+            &[
+                "2:1: a policy file has no key `r\u{43e}utes`, with the letter `\u{43e}` (U+043E) | did \
+               you mean `routes`?",
+            ],
+        ),
         ("version: !mine 1\n", &["1:16: tags have no meaning in a policy…"]),
     ]);
 }
@@ -373,6 +387,70 @@ fn caches() {
         &route("    match: { path: /a, methods: [POST] }\n    upstream: up\n    cache: {}"),
         &["12:5: only GET and HEAD are cached, and this route takes neither…"],
     )]);
+}
+
+#[test]
+fn a_misspelt_key_is_one_problem() {
+    for (lines, problem) in [
+        ("    match: { pth: /a }\n    upstream: up", "10:14: `match` has no key `pth` | did you…"),
+        (
+            "    macth: { path: /a }\n    upstream: up",
+            "10:5: a route has no key `macth` | did you…",
+        ),
+        (
+            "    match: { path: /a }\n    upstrem: up",
+            "11:5: a route has no key `upstrem` | did you…",
+        ),
+        (
+            "    match: { path: /a }\n    upstream: up\n    class: bulk\n    admission: { rsp: { limit: 1 } }",
+            "13:18: `admission` has no key `rsp` | did you mean `rps`?",
+        ),
+        (
+            "    match: { path: /a }\n    upstream: up\n    class: bulk\n    admission: { rps: { limt: 1 } }",
+            "13:25: `rps` has no key `limt` | did you mean `limit`?",
+        ),
+    ] {
+        assert_table(&[(&route(lines), &[problem])]);
+    }
+}
+
+#[test]
+fn the_remedy_is_what_was_probably_meant() {
+    for (lines, problem) in [
+        (
+            "    match: { path: '*' }\n    upstream: up",
+            "10:20: `*` is no path | write `/**` for every path",
+        ),
+        (
+            "    match: { path: '/a/{id}' }\n    upstream: up",
+            "10:20: `/a/{id}` has a named segment | write `*` for one segment; it needs no name",
+        ),
+        (
+            "    match: { path: /a, methods: GET }\n    upstream: up",
+            "10:33: `methods` must be a list, this is `GET` | write it in brackets, for example `[GET]`",
+        ),
+        (
+            "    match: { path: /a, host: 'http://a' }\n    upstream: up",
+            "10:30: `http://a` is a URL | write the host only; a route is the same for every scheme",
+        ),
+        (
+            "    match: { path: /a }\n    upstream: up\n    websocket: 'true'",
+            "12:16: `websocket` must be a truth value, this is the text `true` | write `true` or `false`",
+        ),
+    ] {
+        assert_table(&[(&route(lines), &[problem])]);
+    }
+    let endpoint = |url: &str| format!("version: 1\nupstreams:\n  up: {{ endpoints: [{url}] }}\n");
+    assert_table(&[
+        (
+            &endpoint("'http://::1:80'"),
+            &["3:21: `http://::1:80` has more than one colon | write an IPv6 address in brackets…"],
+        ),
+        (
+            &endpoint("http://me:hidden@a"),
+            &["3:21: an endpoint carries a user name | remove everything up to the `@`"],
+        ),
+    ]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ const NAME: Text = Text { pattern: "^[a-z0-9][a-z0-9._-]{0,62}$", bytes_max: 63 
 const ENDPOINT: Text = Text { pattern: "^https?://[^/?#@\\s]+$", bytes_max: 300 };
 const PATH_PATTERN: Text = Text { pattern: "^/", bytes_max: 1_024 };
 const HOST_PATTERN: Text = Text { pattern: "^(\\*\\.)?[^*/\\s]+$", bytes_max: 255 };
-const METHOD: Text = Text { pattern: "^[A-Z][A-Z0-9-]*$", bytes_max: 32 };
+const METHOD: Text = Text { pattern: "^[A-Z0-9-]+$", bytes_max: 32 };
 const HEADER: Text = Text { pattern: "^[A-Za-z0-9!#$%&'*+.^`|~-]+$", bytes_max: 128 };
 const HEADER_VALUE: Text = Text { pattern: "^[\\x20-\\x7e]*$", bytes_max: 1_024 };
 const SCRAPE_PATH: Text = Text { pattern: "^/[\\x21-\\x7e]*$", bytes_max: 1_024 };
@@ -448,14 +448,20 @@ const CACHE_KEY: Form = Form {
 const CACHE_QUERY: Form = Form {
     title: "cache_query",
     noun: "`query`",
-    about: "How the query belongs to a route's cache key. What is forwarded stays as it came.",
+    about: "How the query belongs to a route's cache key.",
     exactly_one: &[],
     keys: &[
         Key::new(
             "drop",
             Texts { of: PARAMETER, min: 0, max: 64 },
-            "Parameters that are left out of the key.",
+            "Parameters that are left out of the key. A call whose answer may be stored is forwarded without \
+             them, since what the key does not hold must not decide what others get.",
         ),
-        Key::new("sort", Truth, "Whether the order of parameters is ignored.").or("false"),
+        Key::new(
+            "sort",
+            Truth,
+            "Whether the key ignores the order of parameters; they are forwarded as they came.",
+        )
+        .or("false"),
     ],
 };

@@ -216,7 +216,11 @@ pub(super) async fn drafted(desk: &Desk, request: Request) -> Result<Drafted, Fa
     let mut merged: BTreeMap<String, String> = files.into_iter().collect();
     let mut problems: Vec<Problem> = unreadable
         .into_iter()
-        .filter(|problem| desk.reload.folder().is_some_and(|f| f.join(&problem.file).is_file()))
+        // Those of a file, not of the folder as a whole.
+        .filter(|problem| {
+            let path = desk.reload.folder().map(|folder| folder.join(&problem.file));
+            path.is_some_and(|path| path.exists() && !path.is_dir())
+        })
         .filter(|problem| !draft.contains_key(&problem.file))
         .collect();
     if desk.reload.folder().is_none() {
@@ -235,13 +239,10 @@ pub(super) async fn drafted(desk: &Desk, request: Request) -> Result<Drafted, Fa
         };
     }
     let merged: Files = merged.into_iter().collect();
-    let (mut found, policy) = match Reload::dry_run(merged).await {
-        Ok(policy) => (Vec::new(), Some(policy)),
-        Err(problems) => (problems, None),
-    };
-    problems.append(&mut found);
-    let policy = policy.filter(|_| problems.is_empty());
-    Ok(Drafted { policy, problems })
+    Ok(match Reload::dry_run(merged, problems).await {
+        Ok(policy) => Drafted { policy: Some(policy), problems: Vec::new() },
+        Err(problems) => Drafted { policy: None, problems },
+    })
 }
 
 /// What differs from the policy that runs.
@@ -256,6 +257,10 @@ pub(super) fn difference(desk: &Desk, draft: &Policy) -> Vec<String> {
 /// The precondition of a write: 428 without (RFC 6585 section 3).
 fn expected(headers: &HeaderMap) -> Result<Expected, Fault> {
     let matching = tags(headers, &header::IF_MATCH);
+    if !matching.is_empty() && headers.contains_key(header::IF_NONE_MATCH) {
+        // No file both is something and is not there.
+        return Err(Fault::malformed("send `If-Match` or `If-None-Match`, not both"));
+    }
     if matching.iter().any(|tag| tag == "*") {
         return Ok(Expected::Present);
     }

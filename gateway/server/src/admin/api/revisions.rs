@@ -202,7 +202,7 @@ async fn policy(files: &BTreeMap<String, String>) -> Option<Policy> {
     if files.is_empty() {
         return Some(Policy::default());
     }
-    Reload::dry_run(files.clone().into_iter().collect()).await.ok()
+    Reload::dry_run(files.clone().into_iter().collect(), Vec::new()).await.ok()
 }
 
 /// What the state folder says; `None`: the policy is built in and has no past.

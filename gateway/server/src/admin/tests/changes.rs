@@ -51,6 +51,9 @@ async fn a_write_needs_to_know_what_it_replaces() {
         assert_eq!(conflict.refusal(), (412, "policy_changed".to_owned()), "{stale:?}");
         assert_eq!(conflict.header("etag"), etag);
     }
+    let both = [("if-match", etag.as_str()), ("if-none-match", "*")];
+    let unclear = put(&fixture, MAIL_PATH, &both, &new).await;
+    assert_eq!(unclear.refusal(), (400, "bad_request".to_owned()));
     assert_eq!(fixture.file("mail.yaml"), MAIL);
 
     let headers = [("if-match", etag.as_str()), ("x-change-reason", "less")];

@@ -151,6 +151,9 @@ fn what_is_wrong_in_the_file_is_said_with_its_place() {
         ("to: ftp://host", "1:5: `ftp://host` is not the URL of a service"),
         ("to: http://host/path", "1:5: `http://host/path` is not the URL of a service"),
         ("to: http://u:p@host", "1:5: `http://u:p@host` is not the URL of a service"),
+        ("to: http://0.0.0.0:80", "1:5: `http://0.0.0.0:80` is a link-local, multicast or"),
+        ("to: http://host:0/", "1:5: `http://host:0` has a bad port"),
+        ("workers\u{200b}: 2", "1:1: there is no setting `workers<U+200B>`"),
         ("admin: { listen: 127.0.0.1:8080 }", "1:18: `listen` and `admin.listen` are both"),
         ("listen: ${SUMUN_TEST_UNSET}", "1:9: the variable SUMUN_TEST_UNSET is not set"),
         ("callers: { by: [header] }", "1:16: `header` says nothing that tells a caller"),
@@ -315,5 +318,64 @@ fn the_line_of_a_redis_password_is_never_quoted() {
         let shown: String = problems.iter().map(SettingsProblem::render).collect();
         assert!(shown.contains(":2:8: "), "{shown}");
         assert!(!shown.contains("hidden"), "{shown}");
+    }
+}
+
+#[test]
+fn the_settings_file_may_be_named_by_a_variable() {
+    let file = Folder::with("workers: 3\n");
+    let with = |name: &str| {
+        let variable = (CONFIG_VARIABLE.to_owned(), name.to_owned());
+        Written { environment: BTreeMap::from([variable]), ..Written::default() }
+    };
+    let path = file.path().display().to_string();
+    assert_eq!(load(&with(&path)).unwrap().settings.workers, 3);
+    assert!(load(&with("")).is_ok(), "an empty variable counts as not set");
+    let problems = load(&with("/nowhere.yaml")).unwrap_err();
+    assert!(problems[0].to_string().starts_with("/nowhere.yaml:1:1: cannot be read"));
+    let flag = Written { config: Some(file.path()), ..with("/nowhere.yaml") };
+    assert_eq!(load(&flag).unwrap().settings.workers, 3);
+}
+
+#[test]
+fn a_secret_beside_a_mistake_is_never_quoted() {
+    for (text, wanted) in [
+        ("redis:\n  pasword: canary\n", ":2:3: there is no setting `redis.pasword`"),
+        ("admin:\n  user:\n    - jane:editor:canary\n", ":2:3: there is no setting `admin.user`"),
+        ("admin: jane:editor:canary\n", ":1:8: admin is not a mapping"),
+        ("admin: { read_only: 5, users: ['jane:editor:canary'] }\n", ":1:21: `5` is neither true"),
+        ("admin:\n  users:\n    - \"jane:editor:canary\n", "this is not YAML: unclosed quote"),
+    ] {
+        let problems = Folder::with(text).load(&[], &[]).unwrap_err();
+        let shown: String = problems.iter().map(SettingsProblem::render).collect();
+        assert!(shown.contains(wanted) && !shown.contains("canary"), "{shown}");
+    }
+    let beside = "admin:\n  users: []\n  read_only: maybe\n";
+    let shown = Folder::with(beside).load(&[], &[]).unwrap_err()[0].render();
+    assert!(shown.contains("| \u{20} read_only: maybe"), "{shown}");
+}
+
+#[test]
+fn what_is_no_yaml_says_where_and_what_to_do() {
+    for (text, wanted) in [
+        (
+            "drain:\n\tlimit: 1s\n",
+            "2:1: this is not YAML: a tab indents the line | indent with spaces",
+        ),
+        (
+            "drain:\n  limit: 1s\n \tannounce: 1s\n",
+            "3:2: this is not YAML: a tab indents the line | i",
+        ),
+        ("listen: 'x\n", "1:9: this is not YAML: unclosed quote | close the quote"),
+        ("workers: 2\n---\nworkers: 3\n", "2:1: a second document begins here"),
+        ("limits: &l { idle: 5s }\ndrain: *l\n", "2:8: aliases are not followed in this file | wr"),
+        ("listen: &l 127.0.0.1:1\nstate: *l\n", "2:8: aliases are not followed in this file | wr"),
+        ("workers: *w\n", "1:10: this is not YAML: while parsing node, found unknown anchor"),
+    ] {
+        let prefix = |file: &Folder| format!("{}:", file.path().display());
+        let file = Folder::with(text);
+        let problems = file.load(&[], &[]).unwrap_err();
+        let shown = format!("{} | {}", problems[0], problems[0].help).replace(&prefix(&file), "");
+        assert!(shown.starts_with(wanted), "{text}: {shown}");
     }
 }

@@ -15,13 +15,22 @@ use super::super::{Now, SMALL_BODY_BYTES_MAX};
 use super::Deposit;
 use crate::body::Body;
 
-/// Streams the answer on while it is stored; reads it first where its tag is made from it. Says why it
-/// is not stored, where that is known by now.
+/// What is known of an answer's storing when its head goes on.
+pub(super) enum Storing {
+    /// It is stored, or will be once its promised bytes are there.
+    Sure,
+    /// Its end is not known.
+    Open,
+    /// It isn't.
+    GivenUp(NotStored),
+}
+
+/// Streams the answer on while it is stored; reads it first where its tag is made from it.
 pub(super) async fn collect(
     mut response: Response<Body>,
     collected: Collected,
     mut deposit: Deposit,
-) -> (Response<Body>, Option<NotStored>) {
+) -> (Response<Body>, Storing) {
     let promised = response.body().size_hint().exact();
     let head = response.headers();
     let untagged = response.status() == StatusCode::OK && !head.contains_key(ETAG);
@@ -39,11 +48,12 @@ pub(super) async fn collect(
     }
     let (parts, body) = response.into_parts();
     if body.is_end_stream() {
-        let gave_up = finish(collected, deposit);
-        return (Response::from_parts(parts, body), gave_up);
+        let storing = finish(collected, deposit);
+        return (Response::from_parts(parts, body), storing);
     }
+    let storing = if collected.has_promise() { Storing::Sure } else { Storing::Open };
     let tee = Tee::new(body, collected, deposit);
-    (Response::from_parts(parts, Body::Stream(Box::pin(tee))), None)
+    (Response::from_parts(parts, Body::Stream(Box::pin(tee))), storing)
 }
 
 /// Reads a small body, makes its tag, stores it, and answers with it. Where it can't be read to its
@@ -52,10 +62,10 @@ async fn collect_whole(
     response: Response<Body>,
     mut collected: Collected,
     deposit: Deposit,
-) -> (Response<Body>, Option<NotStored>) {
+) -> (Response<Body>, Storing) {
     let replayed = |parts, frames, rest, why| {
         let replay = Replay::new(frames, rest);
-        (Response::from_parts(parts, Body::Stream(Box::pin(replay))), Some(why))
+        (Response::from_parts(parts, Body::Stream(Box::pin(replay))), Storing::GivenUp(why))
     };
     let (mut parts, mut body) = response.into_parts();
     let mut frames = Vec::new();
@@ -87,13 +97,13 @@ async fn collect_whole(
     };
     parts.headers.insert(ETAG, make_tag(&parts.headers, &whole));
     deposit.store(whole.clone());
-    (Response::from_parts(parts, Body::Full(whole)), None)
+    (Response::from_parts(parts, Body::Full(whole)), Storing::Sure)
 }
 
-fn finish(collected: Collected, deposit: Deposit) -> Option<NotStored> {
-    let Some(body) = collected.complete() else { return Some(NotStored::Incomplete) };
+fn finish(collected: Collected, deposit: Deposit) -> Storing {
+    let Some(body) = collected.complete() else { return Storing::GivenUp(NotStored::Incomplete) };
     deposit.store(body);
-    None
+    Storing::Sure
 }
 
 impl Deposit {

@@ -18,7 +18,7 @@ use super::super::flight::Sketch;
 use super::super::redis::SAID_STALE_NS_MAX;
 use super::super::status::{Forwarded, OTHER_TAG, Status};
 use super::super::{Now, Outcome, StandIn, UNSHAREABLE_ERROR_NS, UNSHAREABLE_NS};
-use super::collect::{collect, conditional};
+use super::collect::{Storing, collect, conditional};
 use super::stand_in::is_failure;
 use super::{Deposit, Errand, Fetch, Question, Task};
 use crate::body::Body;
@@ -222,9 +222,13 @@ impl Fetch {
                 let draft = question.draft(terms, status, head.clone(), now);
                 self.announce(&draft, now);
                 let deposit = self.deposit(draft, now);
-                let (response, gave_up) = collect(response, collected, deposit).await;
-                let not_stored = |gave_up| Status::NotStored(why, gave_up);
-                (response, gave_up.map_or(Status::Stored(why), not_stored))
+                let (response, storing) = collect(response, collected, deposit).await;
+                let status = match storing {
+                    Storing::Sure => Status::Stored(why),
+                    Storing::Open => Status::Storing(why),
+                    Storing::GivenUp(refused) => Status::NotStored(why, refused),
+                };
+                (response, status)
             }
             Err(not_stored) => {
                 self.refuse(status, not_stored, now);

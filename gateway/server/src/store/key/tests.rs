@@ -83,6 +83,22 @@ fn parameters_are_dropped_by_name_and_sorted_without_mixing_their_values() {
 
 proptest! {
     #[test]
+    fn what_is_asked_for_without_dropped_parameters_has_the_same_key(query in "[ab=&;?%]{0,12}") {
+        let key = CacheKey { query_drop: vec!["a".into(), "".into()], ..CacheKey::default() };
+        let of = |target: &str| Key::of_url(resource("http", "h", target), &key).text().to_vec();
+        let asked = format!("/p?{query}");
+        match without_dropped(&asked, &key) {
+            None => prop_assert_eq!(of(&asked), format!("http\nh\n{asked}\n").into_bytes()),
+            Some(left) => {
+                prop_assert_eq!(of(&asked), of(&left));
+                prop_assert_eq!(of(&left), format!("http\nh\n{left}\n").into_bytes());
+                prop_assert_eq!(without_dropped(&left, &key), None);
+                prop_assert!(left.len() < asked.len());
+            }
+        }
+    }
+
+    #[test]
     fn values_of_key_headers_are_never_mixed_up(
         a in prop::collection::vec("[ -~]{0,4}", 0..4),
         b in prop::collection::vec("[ -~]{0,4}", 0..4),

@@ -26,6 +26,7 @@ fn all() -> Vec<Status> {
             Status::Forwarded(why),
             Status::Head(why),
             Status::Stored(why),
+            Status::Storing(why),
             Status::Validated(why, None),
             Status::Validated(why, Some(OTHER_TAG)),
         ]);
@@ -63,7 +64,8 @@ fn the_field_and_the_trace_say_the_same() {
 
 #[test]
 fn no_two_reasons_share_a_word() {
-    let mut words = vec![WHILE_REVALIDATE, IF_ERROR, IF_SHED, SHARED, HEAD, OTHER_TAG, STORED];
+    let mut words =
+        vec![WHILE_REVALIDATE, IF_ERROR, IF_SHED, SHARED, HEAD, OTHER_TAG, STORED, STORING];
     words.extend(NotStored::ALL.map(NotStored::as_str));
     words.extend([Bypassed::Body, Bypassed::Precondition].map(Bypassed::as_str));
     let count = words.len();

@@ -193,8 +193,10 @@ async fn the_tee_gives_up_over_max_object_and_the_client_gets_everything() {
     let kit = Kit::with(sumun_policy::policy::Cache { object_bytes_max: 3, ..rules() });
     for chunks in [&["ab", "cd"][..], &["abcd"][..]] {
         let errand = kit.errand("/", &[]).await;
-        let (response, _) =
+        let (response, told) =
             errand.remember(streamed(&[FRESH], Chunks::of(chunks)), kit.now()).await;
+        assert_eq!(response.headers()["cache-status"], "sumun; fwd=uri-miss; detail=storing");
+        assert_eq!(told.detail, Some("storing"), "nobody knows yet, so nobody says it is stored");
         let body = response.into_body().collect().await.expect("whole").to_bytes();
         assert_eq!(body, Bytes::from_static(b"abcd"));
         kit.miss(&[]).await;

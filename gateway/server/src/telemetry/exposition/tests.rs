@@ -75,7 +75,7 @@ fn text() -> String {
         scheme: "http",
         live: &live(),
         process: &ProcessState::read(1.7e9),
-        totals: Totals { spans_dropped: 5, lines_dropped: 6, traces },
+        totals: Totals { spans_dropped: 5, points_dropped: 9, lines_dropped: 6, traces },
     }))
 }
 
@@ -104,6 +104,7 @@ fn every_metric_of_the_contract_is_there_with_its_labels() {
         "sumun_policy_reload_ok 1",
         "sumun_policy_revision 7",
         "sumun_spans_dropped_total 5",
+        "sumun_metric_points_dropped_total 9",
         "sumun_traces_kept{kind=\"refused\"} 7",
         "sumun_traces_forgotten_total{kind=\"sampled\"} 8",
         "sumun_access_log_dropped_total 6",

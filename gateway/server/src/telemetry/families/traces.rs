@@ -1,9 +1,9 @@
-//! What became of traces, as metrics.
+//! What became of traces, and of metrics on their way to a receiver, as metrics.
 
 use super::{Family, Label, Totals, Value};
 
 /// Kept here, forgotten here, and lost on the way to a receiver.
-pub(super) fn state(totals: &Totals) -> [Family; 3] {
+pub(super) fn state(totals: &Totals) -> [Family; 4] {
     let mut kept = Family::gauge(
         "sumun_traces_kept",
         "sumun.traces.kept",
@@ -25,8 +25,15 @@ pub(super) fn state(totals: &Totals) -> [Family; 3] {
         "sumun_spans_dropped_total",
         "sumun.spans.dropped",
         "{span}",
-        "Spans that were to be exported and were not: over a bound, or the receiver failed",
+        "Spans that were to be exported and were not: over a bound, or the receiver did not take them",
     )
     .with(Value::Count(totals.spans_dropped));
-    [kept, forgotten, dropped]
+    let points = Family::counter(
+        "sumun_metric_points_dropped_total",
+        "sumun.metric_points.dropped",
+        "{point}",
+        "Points of metrics that the OTLP receiver did not take",
+    )
+    .with(Value::Count(totals.points_dropped));
+    [kept, forgotten, dropped, points]
 }

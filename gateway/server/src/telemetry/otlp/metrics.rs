@@ -15,6 +15,7 @@ use prost::Message;
 
 use super::super::cells::BOUNDS_S;
 use super::super::families::{Family, Kind, Label, Point, Value};
+pub use super::partial::Partial;
 pub use super::send::SendError;
 use super::send::Sender;
 use super::settings::Protocol;
@@ -49,7 +50,8 @@ impl MetricsSender {
     }
 
     /// Sends `families` as of `now_unix_ns`; tries once: the next period brings newer sums.
-    pub async fn send(&self, families: &[Family], now_unix_ns: u64) -> Result<(), SendError> {
+    /// Answers what of it the receiver did not take.
+    pub async fn send(&self, families: &[Family], now_unix_ns: u64) -> Result<Partial, SendError> {
         let request = self.request(families, now_unix_ns);
         let body = if self.json {
             serde_json::to_vec(&request).map_err(|error| SendError::Unreachable(error.into()))?

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf as _, BufMut, Bytes};
 use http::header::CONTENT_TYPE;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, StatusCode};
@@ -14,6 +14,7 @@ use tonic::transport::Channel;
 
 use super::Target;
 use super::connect::Connect;
+use super::partial::Partial;
 use super::settings::{Protocol, Receiver};
 
 /// Size of the buffer that a gRPC message is copied into at a time.
@@ -72,8 +73,8 @@ impl Sender {
         Ok(Self { timeout: receiver.timeout, transport })
     }
 
-    /// Sends a request, once, within the receiver's timeout.
-    pub(super) async fn send(&self, body: Bytes) -> Result<(), SendError> {
+    /// Sends a request, once, within the receiver's timeout; answers what of it was not taken.
+    pub(super) async fn send(&self, body: Bytes) -> Result<Partial, SendError> {
         let sent = async {
             match &self.transport {
                 Transport::Grpc { channel, method, metadata } => {
@@ -83,7 +84,8 @@ impl Sender {
                     let ready = client.ready().await;
                     ready.map_err(|error| SendError::Unreachable(error.into()))?;
                     let answer = client.unary(message, method.clone(), AsItIs).await;
-                    answer.map(drop).map_err(|status| SendError::Grpc(status.code()))
+                    let answer = answer.map_err(|status| SendError::Grpc(status.code()))?;
+                    Ok(Partial::read(false, &answer.into_inner()))
                 }
                 Transport::Http { client, receiver } => post(client, receiver, body).await,
             }
@@ -96,7 +98,7 @@ async fn post(
     client: &HyperClient<Connect>,
     receiver: &Receiver,
     body: Bytes,
-) -> Result<(), SendError> {
+) -> Result<Partial, SendError> {
     let json = receiver.protocol == Protocol::HttpJson;
     let media = if json { "application/json" } else { "application/x-protobuf" };
     let mut message = Request::post(&receiver.endpoint)
@@ -105,7 +107,10 @@ async fn post(
     *message.headers_mut() = receiver.header_map();
     message.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
     let answer = client.send_bytes(message).await.map_err(SendError::Unreachable)?;
-    if answer.status().is_success() { Ok(()) } else { Err(SendError::Http(answer.status())) }
+    match answer.status() {
+        status if status.is_success() => Ok(Partial::read(json, answer.body())),
+        status => Err(SendError::Http(status)),
+    }
 }
 
 // === impl SendError ===
@@ -136,7 +141,7 @@ struct AsItIs;
 
 impl Codec for AsItIs {
     type Encode = Bytes;
-    type Decode = ();
+    type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -165,11 +170,10 @@ impl Encoder for AsItIs {
 }
 
 impl Decoder for AsItIs {
-    type Item = ();
+    type Item = Bytes;
     type Error = tonic::Status;
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<()>, tonic::Status> {
-        buffer.advance(buffer.remaining());
-        Ok(Some(()))
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, tonic::Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }

@@ -105,7 +105,7 @@ pub enum OtelSettingsError {
         variable: String,
     },
     /// An exporter this process doesn't have.
-    #[error("{variable} is `{value}`; known are otlp and none")]
+    #[error("{variable} is `{value}`; known are otlp and none, and for metrics prometheus")]
     Exporter {
         /// Which.
         variable: String,
@@ -178,16 +178,8 @@ fn receiver(
     signal: &str,
     path: &str,
 ) -> Result<Option<Receiver>, OtelSettingsError> {
-    let exporter = format!("OTEL_{signal}_EXPORTER");
-    match get(&exporter).as_deref().map(str::trim) {
-        None | Some("otlp") => {}
-        Some("none") => return Ok(None),
-        Some(value) => {
-            return Err(OtelSettingsError::Exporter {
-                variable: exporter,
-                value: value.to_owned(),
-            });
-        }
+    if !is_exported(get, signal)? {
+        return Ok(None);
     }
     // The variable for one signal beats the one for all.
     let names = |suffix: &str| {
@@ -226,6 +218,23 @@ fn receiver(
     let names = names("TIMEOUT");
     let timeout = milliseconds(get, &[&names[0], &names[1]])?.unwrap_or(TIMEOUT_DEFAULT);
     Ok(Some(Receiver { endpoint, protocol, headers, timeout }))
+}
+
+/// Whether a signal goes out by OTLP. Several exporters may be named, separated by commas; `prometheus`
+/// is `/metrics`, which is there in any case.
+fn is_exported(get: Lookup<'_>, signal: &str) -> Result<bool, OtelSettingsError> {
+    let variable = format!("OTEL_{signal}_EXPORTER");
+    let Some(written) = get(&variable) else { return Ok(true) };
+    let mut by_otlp = false;
+    for name in written.split(',').map(str::trim) {
+        match name {
+            "otlp" => by_otlp = true,
+            "none" | "" => {}
+            "prometheus" if signal == "METRICS" => {}
+            _ => return Err(OtelSettingsError::Exporter { variable, value: written }),
+        }
+    }
+    Ok(by_otlp)
 }
 
 fn milliseconds(get: Lookup<'_>, names: &[&str]) -> Result<Option<Duration>, OtelSettingsError> {

@@ -1,5 +1,6 @@
 #[path = "../../../../../tests/harness/rotel.rs"]
 mod rotel;
+mod scripted;
 mod tls;
 
 use std::sync::{Arc, Weak};
@@ -10,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 
 use self::rotel::Rotel;
+use self::scripted::Scripted;
 use super::super::fixture::{call, name, refused, route};
 use super::super::gauges::{Gauges, LiveState, RouteState};
 use super::super::{Telemetry, TelemetrySettings};
@@ -183,10 +185,52 @@ fn spans_that_no_receiver_takes_are_counted() {
         ("OTEL_TRACES_SAMPLER", "always_on"),
     ]);
     settle_two(&telemetry);
-    let until = Instant::now() + PATIENCE;
     // One SERVER and one CLIENT span of the first call, one SERVER span of the second.
-    while !telemetry.prometheus(&Nothing).contains("sumun_spans_dropped_total 3") {
-        assert!(Instant::now() < until, "the loss is counted");
+    wait_for(&telemetry, "sumun_spans_dropped_total 3\n");
+}
+
+/// Waits until the metrics say this.
+fn wait_for(telemetry: &Telemetry, line: &str) {
+    let until = Instant::now() + PATIENCE;
+    while !telemetry.prometheus(&Nothing).contains(line) {
+        assert!(Instant::now() < until, "{line} in\n{}", telemetry.prometheus(&Nothing));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn what_a_receiver_refuses_of_a_request_that_it_takes_is_counted() {
+    // Of either signal: the fields are the same. Two of what was sent, and why.
+    let protobuf = b"\x0a\x0e\x08\x02\x12\x0aover quota".to_vec();
+    let json = br#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"over quota"}}"#.to_vec();
+    for (protocol, answer) in
+        [("grpc", protobuf.clone()), ("http/protobuf", protobuf), ("http/json", json)]
+    {
+        let receiver = Scripted::start(protocol == "grpc", answer);
+        let (telemetry, runtime) = telemetry(&[
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "3600000"),
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+        ]);
+        settle_two(&telemetry);
+        runtime.block_on(telemetry.flush(PATIENCE));
+        // Three spans went out.
+        wait_for(&telemetry, "sumun_spans_dropped_total 2\n");
+    }
+}
+
+#[test]
+fn points_that_a_receiver_refuses_are_counted() {
+    let refused = br#"{"partialSuccess":{"rejectedDataPoints":"1"}}"#.to_vec();
+    let receiver = Scripted::start(false, refused);
+    let (telemetry, _runtime) = telemetry(&[
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url()),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "50"),
+    ]);
+    let live: Arc<dyn Gauges> = Arc::new(Nothing);
+    telemetry.push_metrics(Arc::downgrade(&live)).unwrap();
+    wait_for(&telemetry, "sumun_metric_points_dropped_total 3\n");
 }

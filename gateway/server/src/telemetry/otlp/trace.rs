@@ -1,7 +1,8 @@
 //! The export of spans: batches in a short queue, and the task that sends them.
 //!
 //! Whoever makes batches never waits for the receiver: a batch that finds the queue full is dropped
-//! and counted, and so is one that the receiver doesn't take after [`TRIES_MAX`] tries.
+//! and counted, and so is one that the receiver doesn't take after [`TRIES_MAX`] tries, and what it
+//! refuses of one that it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::super::cells::Counter;
 use super::form::{Envelope, Writer};
+use super::partial::{Partial, Rejections};
 use super::send::{SendError, Sender};
 use super::settings::Protocol;
 use super::{OtlpError, Target};
@@ -63,6 +66,7 @@ pub(in super::super) struct SpanSender {
     queue: mpsc::Receiver<Outgoing>,
     dropped: Arc<Counter>,
     failing: bool,
+    rejections: Rejections,
 }
 
 /// Both ends of an export; what is lost is added to `dropped`. Call it within the runtime that the
@@ -76,7 +80,13 @@ pub(in super::super) fn export(
     let json = target.receiver.protocol == Protocol::HttpJson;
     let (tx, rx) = mpsc::channel(BATCHES_WAITING_MAX);
     let export = Export { envelope, json, bytes_last: 0, queue: tx, dropped: Arc::clone(dropped) };
-    let sender = SpanSender { sender, queue: rx, dropped: Arc::clone(dropped), failing: false };
+    let sender = SpanSender {
+        sender,
+        queue: rx,
+        dropped: Arc::clone(dropped),
+        failing: false,
+        rejections: Rejections::default(),
+    };
     Ok((export, sender))
 }
 
@@ -141,11 +151,12 @@ impl SpanSender {
     async fn send(&mut self, batch: Batch) {
         let Batch { bytes, spans } = batch;
         match self.tries(bytes).await {
-            Ok(()) if self.failing => {
-                self.failing = false;
-                tracing::info!("the receiver of traces takes spans again");
+            Ok(partial) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the receiver of traces takes spans again");
+                }
+                self.taken(&partial, spans);
             }
-            Ok(()) => {}
             Err(error) => {
                 self.dropped.add_shared(spans);
                 if !self.failing {
@@ -156,7 +167,17 @@ impl SpanSender {
         }
     }
 
-    async fn tries(&self, bytes: Bytes) -> Result<(), SendError> {
+    /// A batch of so many spans was taken, perhaps not all of it.
+    fn taken(&mut self, partial: &Partial, spans: u64) {
+        // A receiver can't lose more than it was sent.
+        self.dropped.add_shared(partial.rejected.min(spans));
+        if let Some(rejected) = self.rejections.note(partial, Instant::now()) {
+            let text = &*partial.text;
+            tracing::warn!(rejected, text, "the receiver of traces did not take all spans");
+        }
+    }
+
+    async fn tries(&self, bytes: Bytes) -> Result<Partial, SendError> {
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
             match self.sender.send(bytes.clone()).await {

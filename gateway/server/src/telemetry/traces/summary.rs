@@ -58,6 +58,8 @@ pub struct TraceSummary {
     pub revision: u64,
     /// How the cache took part.
     pub cache: Option<&'static str>,
+    /// Why the service was asked, as `fwd` of `Cache-Status` (RFC 9211) has it.
+    pub cache_fwd: Option<&'static str>,
     /// Tries at endpoints.
     pub attempts: usize,
     /// The endpoint of the last one.
@@ -96,6 +98,7 @@ impl TraceSummary {
             policy_file: place.map(|place| place.file.to_string()),
             revision: record.revision,
             cache: record.cache.map(cache_label),
+            cache_fwd: record.cache_fwd,
             attempts: record.attempts().count(),
             endpoint: record.attempts().last().map(|Attempt { endpoint, .. }| endpoint.to_string()),
         }

@@ -96,3 +96,24 @@ fn percent_signs_that_escape_nothing_stay() {
     assert_eq!(percent_decoded("100%"), "100%");
     assert_eq!(percent_decoded("%zz%41"), "%zzA");
 }
+
+#[test]
+fn exporters_may_be_several_and_prometheus_is_there_anyway() {
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+    for (variable, value, traces, metrics) in [
+        ("OTEL_METRICS_EXPORTER", "prometheus", true, false),
+        ("OTEL_METRICS_EXPORTER", "prometheus, otlp", true, true),
+        ("OTEL_METRICS_EXPORTER", "none", true, false),
+        ("OTEL_TRACES_EXPORTER", "otlp,", true, true),
+    ] {
+        let settings = read(&[endpoint, (variable, value)]).unwrap();
+        let exported = (settings.traces.is_some(), settings.metrics.is_some());
+        assert_eq!(exported, (traces, metrics), "{variable}={value}");
+    }
+    for (variable, value) in
+        [("OTEL_TRACES_EXPORTER", "prometheus"), ("OTEL_METRICS_EXPORTER", "otlp,console")]
+    {
+        let error = read(&[endpoint, (variable, value)]).unwrap_err();
+        assert!(matches!(error, OtelSettingsError::Exporter { .. }), "{variable}={value}");
+    }
+}
