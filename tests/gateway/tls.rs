@@ -3,13 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sumun_tests::wire::Head;
-use sumun_tests::{Broken, Client, DEADLINE, Sumun, Upstream, within};
+use sumun_tests::{Broken, Client, DEADLINE, Reply, Sumun, Upstream, within};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -67,7 +68,10 @@ pub(crate) async fn connect(
         }
     };
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-    let stream = TcpStream::connect(address).await?;
+    // Small buffers, so that little is under way to a client that doesn't read.
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(16 * 1024)?;
+    let stream = socket.connect(address).await?;
     let name = ServerName::try_from("gateway.test").expect("a name");
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
     within("a TLS handshake", DEADLINE, handshake).await
@@ -141,4 +145,67 @@ async fn a_client_certificate_is_required_where_an_authority_is_named() {
     let stream = connect(sumun.address(), &server, Some(&known), "http/1.1").await;
     let head = exchange(&mut stream.expect("a handshake")).await.expect("an answer");
     assert_eq!(head.word(1), "200");
+}
+
+/// Sends calls, each in a segment of its own, once the ones before have reached the upstream; stops where
+/// the gateway waits for its client to read. Tells how many were sent.
+async fn send_unread(
+    stream: &mut TlsStream<TcpStream>,
+    upstream: &Upstream,
+    calls: usize,
+) -> std::io::Result<usize> {
+    upstream.forget();
+    for number in 1..=calls {
+        stream.write_all(b"GET /x HTTP/1.1\r\nhost: gateway.test\r\n\r\n").await?;
+        stream.flush().await?;
+        let arrived = tokio::time::timeout(Duration::from_secs(1), upstream.arrived(number));
+        if arrived.await.is_err() {
+            return Ok(number);
+        }
+    }
+    Ok(calls)
+}
+
+/// Reads so many answers, each with this body.
+async fn read_answers(stream: &mut TlsStream<TcpStream>, answers: usize, body: &str) {
+    let (mut got, mut room) = (Vec::new(), vec![0; 64 * 1024]);
+    let mut read = 0;
+    while read < answers {
+        let n = within("more of the answers", DEADLINE, stream.read(&mut room)).await.unwrap();
+        assert_ne!(n, 0, "closed after {read} of {answers} answers");
+        got.extend_from_slice(&room[..n]);
+        while let Some(head) = got.windows(4).position(|four| four == b"\r\n\r\n")
+            && let end = head + 4 + body.len()
+            && got.len() >= end
+        {
+            assert!(got.starts_with(b"HTTP/1.1 200 ") && got[..end].ends_with(body.as_bytes()));
+            got.drain(..end);
+            read += 1;
+        }
+    }
+    assert!(got.is_empty());
+}
+
+/// TLS takes more than the socket does: what it has left must be sent without another call.
+#[tokio::test]
+async fn a_client_that_reads_late_gets_every_answer_to_its_end() {
+    const CALLS_MAX: usize = 10_000;
+    let body = "x".repeat(8_000);
+    let scripted = body.clone();
+    let upstream = Upstream::start(move |_| Reply::ok(&scripted)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = identity("gateway.test");
+    let sumun = secured(&upstream, &server, &folder, "").await;
+    let connect = async || connect(sumun.address(), &server, None, "http/1.1").await.unwrap();
+    let mut stream = connect().await;
+    let held = send_unread(&mut stream, &upstream, CALLS_MAX).await.unwrap();
+    assert!(held < CALLS_MAX, "nothing holds the gateway back");
+    read_answers(&mut stream, held, &body).await;
+    // Somewhere before that the socket is full, and TLS is not.
+    for fewer in 1..=12 {
+        let mut stream = connect().await;
+        let sent = send_unread(&mut stream, &upstream, held - fewer).await.unwrap();
+        read_answers(&mut stream, sent, &body).await;
+    }
+    sumun.idle(DEADLINE).await;
 }

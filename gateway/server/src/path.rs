@@ -276,7 +276,7 @@ impl Refused {
     pub fn write(mut self, text: &mut Vec<u8>) -> Result<(), Box<Response<Settled>>> {
         let call = &mut self.call;
         let core = &call.core;
-        if core.shared.drain.is_draining() {
+        if call.connection.ends.get() || core.shared.drain.is_draining() {
             return Err(Box::new(self.into_answer()));
         }
         let date = core.http_date.text(core.deadlines.tick());

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -57,9 +57,10 @@ pub async fn serve(
             core.cut.set(true);
         }
         // Asked once, so that the drain wakes this task, and then when it has something to say: each
-        // question takes a lock that all workers share. Not while a call is under way that hyper does
-        // not know of: it would close at once, and its answer closes the connection anyway.
-        let ask = !left && (!asked || stopping) && !calls.is_under_way();
+        // question takes a lock that all workers share. Not while a call is under way, or an answer on
+        // its way, that hyper does not know of: it would close at once.
+        let is_busy = || calls.is_under_way() || wire.is_sending();
+        let ask = !left && (!asked || (stopping && !is_busy()));
         asked = true;
         if ask && leaving.as_mut().poll(cx).is_ready() {
             left = true;
@@ -70,8 +71,14 @@ pub async fn serve(
         if guard.poll_cut(cx).is_ready() {
             return Poll::Ready(None);
         }
+        let was_busy = stopping && !left && is_busy();
         loop {
-            ready!(wire.poll_calls(cx));
+            if wire.poll_calls(cx).is_pending() {
+                if was_busy && !is_busy() {
+                    cx.waker().wake_by_ref(); // to ask now
+                }
+                return Poll::Pending;
+            }
             let hyper = hyper.get_or_insert_with(|| Box::new(begin(core, &wire, &calls)));
             match hyper.poll_without_shutdown(cx) {
                 Poll::Pending if wire.rests() => {}

@@ -63,6 +63,8 @@ pub struct Wire {
     /// Such an answer, until the socket has taken all of it, and how much it took.
     unsent: Vec<u8>,
     sent: usize,
+    /// The transport may hold bytes that it has taken: TLS encrypts more than the socket takes.
+    unflushed: bool,
     /// hyper waits for a head and has nothing else to do.
     rests: bool,
     /// While it rested the client has closed, or the transport failed: it is told when it reads.
@@ -103,6 +105,7 @@ impl Wire {
             calls: None,
             unsent: Vec::new(),
             sent: 0,
+            unflushed: false,
             rests: false,
             ended: None,
             state: State::Open,
@@ -295,10 +298,31 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
+    /// Ready when the socket has taken all that the transport has: only then does anybody wait for
+    /// something else.
+    #[inline]
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = Pin::new(self.transport.get_mut()).poll_flush(cx);
+        let stalled = &self.connection.stalled_tick;
+        match &flushed {
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                stalled.set(0);
+            }
+            Poll::Pending if stalled.get() == 0 => stalled.set(self.deadlines.tick().max(1)),
+            Poll::Pending | Poll::Ready(Err(_)) => {}
+        }
+        flushed
+    }
+
     fn written(&mut self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let tick = self.deadlines.tick();
         match &result {
             Poll::Ready(Ok(n)) => {
+                self.unflushed = true;
                 if self.screen.is_some() {
                     self.connection.moved_tick.set(tick);
                 }
@@ -351,7 +375,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_sent(cx))?;
-        Pin::new(this.transport.get_mut()).poll_flush(cx)
+        this.poll_flushed(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

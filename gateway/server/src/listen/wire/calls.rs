@@ -42,6 +42,12 @@ impl SharedWire {
         self.0.borrow().rests
     }
 
+    /// Whether the socket has not taken all of an answer.
+    pub fn is_sending(&self) -> bool {
+        let wire = self.0.borrow();
+        wire.unflushed || !wire.unsent.is_empty()
+    }
+
     /// Ends hyper's rest: there is something to do that is not read from the connection.
     pub fn wake(&self) {
         self.0.borrow_mut().rests = false;
@@ -65,6 +71,7 @@ impl Wire {
             Poll::Pending => return self.poll_left(cx),
         }
         ready!(self.poll_sent(cx))?;
+        ready!(self.poll_flushed(cx))?;
         if !self.ready.is_empty() || !self.is_at_head() || !self.may_answer() {
             return Poll::Ready(Ok(Turn::Hypers));
         }
@@ -97,7 +104,7 @@ impl Wire {
         Poll::Ready(Ok(if !fresh.is_empty() {
             Some(calls.head(fresh))
         } else if !self.ready.is_empty() {
-            Some(self.ready.split().freeze())
+            Some(std::mem::take(&mut self.ready).freeze()) // and its room with it
         } else {
             None
         }))
@@ -105,6 +112,9 @@ impl Wire {
 
     /// Begins the call that `head` asks for, where it is one and whole, and hyper need not see it.
     fn begin(&mut self, head: Bytes) -> Turn {
+        if head[..] == *b"\r\n" {
+            return Turn::Ours; // an empty line before a head, of which the screen lets one by
+        }
         let left = match &self.calls {
             Some((calls, _)) if self.is_between_messages() => match calls.answer(head) {
                 Early::Answered(answer) => {
