@@ -9,11 +9,12 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::connection::Connection;
+use super::connection::{Connection, Tunnel};
 use super::early::Calls;
 use super::guard::Guard;
 use super::serve::{Service, leave};
@@ -34,7 +35,7 @@ type Hyper = http1::Connection<TokioIo<SharedWire>, Service>;
 pub async fn serve(
     core: &Rc<Core>,
     connection: &Rc<Connection>,
-    mut wire: SharedWire,
+    wire: SharedWire,
     calls: Rc<Calls>,
 ) {
     let mut hyper: Option<Box<Hyper>> = None;
@@ -94,29 +95,32 @@ pub async fn serve(
     .await;
     // Also where it failed: a tunnel left here would hold its connection, and that the tunnel.
     let tunnel = connection.tunnel.take();
+    drop(guard);
     let taken = hyper.map(|hyper| hyper.into_parts().read_buf).unwrap_or_default();
-    let Some(Ok(())) = served else {
-        if connection.cut.get()
-            && let Some(wire) = wire.into_inner()
-        {
-            wire.into_transport().reset();
-        }
-        return;
-    };
+    if let Some(Ok(())) = served {
+        // Boxed: rooms that an idle connection need not have.
+        Box::pin(part(core, wire, taken, tunnel)).await;
+    } else if connection.cut.get()
+        && let Some(wire) = wire.into_inner()
+    {
+        wire.into_transport().reset();
+    }
+}
+
+/// What comes after the last call: a tunnel, or an orderly close.
+async fn part(core: &Rc<Core>, mut wire: SharedWire, taken: Bytes, tunnel: Option<Tunnel>) {
     if tunnel.is_none() {
         let closing = poll_fn(|cx| Pin::new(&mut wire).poll_shutdown(cx));
         let _ = core.deadlines.within(Duration::from_secs(1), closing).await;
     }
     let Some(wire) = wire.into_inner() else { return };
-    // Boxed: rooms that an idle connection need not have.
     match tunnel {
         Some(tunnel) => {
-            drop(guard);
             if let Some((client, early)) = wire.into_tunnel(taken) {
-                Box::pin(tunnel::run(core, client, early, tunnel)).await;
+                tunnel::run(core, client, early, tunnel).await;
             }
         }
-        None => Box::pin(linger(core, wire.into_transport())).await,
+        None => linger(core, wire.into_transport()).await,
     }
 }
 
