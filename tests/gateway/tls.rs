@@ -171,7 +171,9 @@ async fn read_answers(stream: &mut TlsStream<TcpStream>, answers: usize, body: &
     let (mut got, mut room) = (Vec::new(), vec![0; 64 * 1024]);
     let mut read = 0;
     while read < answers {
-        let n = within("more of the answers", DEADLINE, stream.read(&mut room)).await.expect("readable");
+        let n = within("more of the answers", DEADLINE, stream.read(&mut room))
+            .await
+            .expect("readable");
         assert_ne!(n, 0, "closed after {read} of {answers} answers");
         got.extend_from_slice(&room[..n]);
         while let Some(head) = got.windows(4).position(|four| four == b"\r\n\r\n")
