@@ -145,6 +145,13 @@ async fn point_08_an_idle_connection_is_closed() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 
+/// A client whose streams take 16 KiB unless they are read.
+async fn narrow(sumun: &Sumun) -> H2Client {
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(16 * 1024).initial_connection_window_size(1024 * 1024);
+    H2Client::connect_with(sumun.address(), &builder).await
+}
+
 /// A stream whose window stays shut, beside others that go on.
 #[tokio::test]
 async fn point_08_a_stream_that_is_not_read_is_reset_and_frees_its_call() {
@@ -158,9 +165,7 @@ async fn point_08_a_stream_that_is_not_read_is_reset_and_frees_its_call() {
         .settings("limits: { idle: 1s }\n")
         .start()
         .await;
-    let mut builder = h2::client::Builder::new();
-    builder.initial_window_size(16 * 1024).initial_connection_window_size(1024 * 1024);
-    let client = H2Client::connect_with(sumun.address(), &builder).await;
+    let client = narrow(&sumun).await;
     let opened = client.open(H2Client::request("GET", "/large", &[]), true).await;
     let answer = opened.expect("a stream").0.await.expect("a head");
     assert_eq!(answer.status(), 200);
@@ -191,9 +196,7 @@ async fn point_08_a_stored_answer_that_is_not_read_is_reset_too() {
         .settings("limits: { idle: 1s }\n")
         .start()
         .await;
-    let mut builder = h2::client::Builder::new();
-    builder.initial_window_size(16 * 1024).initial_connection_window_size(1024 * 1024);
-    let client = H2Client::connect_with(sumun.address(), &builder).await;
+    let client = narrow(&sumun).await;
     assert_eq!(sumun.get("/large").await.body.len(), 500_000);
     assert_eq!(sumun.call("GET", "/large", &[], b"").await.body.len(), 500_000);
     assert_eq!(upstream.request_count(), 1, "it is stored");

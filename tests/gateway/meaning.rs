@@ -7,14 +7,8 @@ use sumun_tests::{
     eventually,
 };
 
+use crate::path::plain;
 use crate::policies;
-
-/// A gateway in front of an upstream that answers `ok`.
-async fn plain() -> (Upstream, Sumun) {
-    let upstream = Upstream::plain().await;
-    let sumun = Sumun::start(&policies::to(&upstream.url())).await;
-    (upstream, sumun)
-}
 
 /// What the upstream got of one stream, its first frames by hand; none where it was refused.
 async fn sent_up(upstream: &Upstream, sumun: &Sumun, frames: &[Vec<u8>]) -> Vec<Recorded> {

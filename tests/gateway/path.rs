@@ -11,7 +11,7 @@ use sumun_tests::{
 use crate::policies;
 
 /// An upstream that answers `ok` and a gateway in front of it.
-async fn plain() -> (Upstream, Sumun) {
+pub(crate) async fn plain() -> (Upstream, Sumun) {
     let upstream = Upstream::plain().await;
     let sumun = Sumun::start(&policies::to(&upstream.url())).await;
     (upstream, sumun)
